@@ -1,0 +1,52 @@
+/** The port through which every byte over HTTP goes. One implementation (undici.ts); the rest are decorators. */
+import type { Readable } from "node:stream";
+
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/**
+ * A body is a recipe, never a stream that can be used once: a 401, a reset or a retry opens it again.
+ * `size` in bytes is sent as Content-Length; absent means chunked transfer coding.
+ */
+export interface Body {
+  readonly size?: number;
+  open(): Readable | Uint8Array;
+}
+
+/**
+ * `registry`: credentials of the request's own origin (see credential.ts), with the scopes to ask a token server for.
+ * `none`: nothing, even when a credential is known (presigned URLs, foreign upload locations).
+ */
+export type Auth =
+  | { readonly kind: "none" }
+  | { readonly kind: "registry"; readonly repository?: string; readonly scopes: readonly string[] };
+
+export interface HttpRequest {
+  readonly method: Method;
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Body;
+  /** Statuses the caller handles. Any other becomes a SregistryError that carries the server's decoded words. */
+  readonly accept: readonly number[];
+  readonly auth: Auth;
+  /** `safe`: may be sent again after a lost connection or a status worth retrying. */
+  readonly retry: "safe" | "never";
+  /** `follow` (default): by hand, credentials stay at their origin. `never`: a 3xx goes through `accept`. */
+  readonly redirect?: "follow" | "never";
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Lower-case names. A header that came several times is joined with ", ". */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Where the answer came from after redirects. */
+  readonly url: URL;
+  /** Must be read to its end or destroyed. Fails with SregistryError NETWORK or TIMEOUT when the connection does. */
+  readonly body: Readable;
+}
+
+export interface Transport {
+  send(request: HttpRequest): Promise<HttpResponse>;
+  /** Ends idle connections so that the process can exit. */
+  close(): Promise<void>;
+}

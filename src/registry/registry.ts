@@ -1,0 +1,117 @@
+/** The port that every endpoint implements. It never touches files (but for `local`), the terminal or configuration. */
+import type { Readable } from "node:stream";
+import type { Call } from "../call.ts";
+import { SregistryError } from "../errors.ts";
+import type { ImageMetadata } from "../image/metadata.ts";
+import type { Digest } from "../reference/digest.ts";
+import type { PlacedReference, RepoPath, Tag } from "../reference/reference.ts";
+import type { Source } from "../transfer/source.ts";
+
+/** One SIF at an endpoint, as far as it is known without its bytes. */
+export interface ImageInfo {
+  readonly reference: PlacedReference;
+  /** Bytes of the SIF; undefined where the endpoint does not say before the download. */
+  readonly size: number | undefined;
+  /** Digest of the SIF's bytes; undefined where the endpoint promises none (shub). */
+  readonly digest: Digest | undefined;
+  /** What pins this image at the endpoint: an OCI manifest's digest. Undefined where the content digest is the pin. */
+  readonly manifest?: Digest;
+  /** Go's name: amd64, arm64, ... */
+  readonly architecture: string | undefined;
+  readonly mediaType: string | undefined;
+  /** RFC 3339, where the endpoint knows it. */
+  readonly created?: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** Bytes `start` up to but without `end`; without `end` to the end of the image. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end?: number;
+}
+
+export interface BodyPart {
+  /** First byte the server really sent: 0 when it ignored the range. */
+  readonly start: number;
+  /** Size of the whole image, where the answer says. */
+  readonly total: number | undefined;
+  readonly body: Readable;
+}
+
+export interface PushRequest {
+  readonly reference: PlacedReference;
+  /** Every tag to set; the first is the reference's own. Empty: by digest only. */
+  readonly tags: readonly Tag[];
+  readonly source: Source;
+  /** Base name of the pushed file: the layer's title annotation. */
+  readonly title: string;
+  /** Undefined for a file that is no SIF (--any-file). */
+  readonly metadata: ImageMetadata | undefined;
+  readonly description?: string;
+  /** Exactly Singularity's manifest: config `{}`, no annotations of ours. */
+  readonly plainManifest: boolean;
+}
+
+export interface PushResult {
+  readonly reference: PlacedReference;
+  /** Digest of the SIF's bytes as hashed while they were sent. */
+  readonly digest: Digest;
+  /** The pin to print; undefined where the content digest is the pin. */
+  readonly manifest?: Digest;
+  /** `uploaded`, `present` (nothing sent), `mounted` (from another repository), `resumed`. */
+  readonly transfer: "uploaded" | "present" | "mounted" | "resumed";
+  readonly tags: readonly Tag[];
+}
+
+export interface DeleteResult {
+  /** What is gone: tags and digests, as text for the user. */
+  readonly deleted: readonly string[];
+}
+
+/** Powers beyond resolve and read. A missing one is a missing member: ask with `capability`. */
+export interface Capabilities {
+  push(request: PushRequest, call: Call): Promise<PushResult>;
+  /** Every repository, in the order the endpoint gives; pages are fetched as the consumer goes on. */
+  repositories(call: Call): AsyncIterable<RepoPath>;
+  tags(path: RepoPath, call: Call): AsyncIterable<Tag>;
+  /** Metadata that the endpoint holds besides the image; undefined when it holds none for this one. */
+  metadata(image: ImageInfo, call: Call): Promise<ImageMetadata | undefined>;
+  /** More names for an image, without its bytes. */
+  tag(image: ImageInfo, tags: readonly Tag[], call: Call): Promise<void>;
+  /** What `delete` would remove, tags that go with it included. */
+  deletable(reference: PlacedReference, call: Call): Promise<DeleteResult>;
+  delete(reference: PlacedReference, call: Call): Promise<DeleteResult>;
+}
+
+export interface ResolveOptions {
+  /** Go architecture to choose from an index; default: the host's, and an index of one is that one. */
+  readonly architecture?: string;
+}
+
+export interface Registry {
+  /** For messages: `registry 127.0.0.1:5000`, `local store`. */
+  readonly name: string;
+  resolve(reference: PlacedReference, options: ResolveOptions, call: Call): Promise<ImageInfo>;
+  /** @throws SregistryError REPLY_INVALID when the answer is neither the range asked for nor the whole. */
+  read(image: ImageInfo, range: ByteRange, call: Call): Promise<BodyPart>;
+  readonly can: Partial<Capabilities>;
+}
+
+/** @throws SregistryError UNSUPPORTED (exit 8) when `registry` lacks the power. */
+export function capability<K extends keyof Capabilities>(registry: Registry, name: K): Capabilities[K] {
+  const power = registry.can[name];
+  if (power === undefined) {
+    throw new SregistryError("UNSUPPORTED", `${registry.name} cannot ${POWER_NAMES[name]}`);
+  }
+  return power as Capabilities[K];
+}
+
+const POWER_NAMES: Record<keyof Capabilities, string> = {
+  push: "take images",
+  repositories: "list its repositories",
+  tags: "list tags",
+  metadata: "tell an image's metadata",
+  tag: "set tags",
+  deletable: "delete images",
+  delete: "delete images",
+};
