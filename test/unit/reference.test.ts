@@ -289,7 +289,7 @@ const referenceText = fc.oneof(
   fc
     .tuple(fc.constantFrom("oras", "docker"), hostText, path(component, 4), suffix)
     .map(([scheme, host, rest, end]) => `${scheme}://${host}/${rest}${end}`),
-  fc.tuple(path(component, 3), suffix).map((parts) => `docker://${parts.join("")}`),
+  fc.tuple(path(undotted, 3), suffix).map((parts) => `docker://${parts.join("")}`),
   fc.tuple(path(component, 3), suffix).map((parts) => `local://${parts.join("")}`),
 );
 
