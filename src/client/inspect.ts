@@ -1,0 +1,84 @@
+/** One image, in a file or at an endpoint (by ranges, never downloaded): SIF objects, signatures, metadata. */
+import { stat } from "node:fs/promises";
+import { resolve as resolvePath } from "node:path";
+import type { Call } from "../call.ts";
+import { SregistryError, systemCode } from "../errors.ts";
+import type { ImageMetadata } from "../image/metadata.ts";
+import { readImage, type SifObject } from "../image/read.ts";
+import type { Digest } from "../reference/digest.ts";
+import { formatReference } from "../reference/format.ts";
+import { parseReference } from "../reference/parse.ts";
+import type { Reference } from "../reference/reference.ts";
+import { fileReader } from "../transfer/file-source.ts";
+import { registryReader } from "../transfer/registry-reader.ts";
+import { imageMetadata } from "./metadata.ts";
+import { architectureOption } from "./pull.ts";
+import type { Services } from "./services.ts";
+
+export type InspectTarget =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "reference"; readonly reference: Reference };
+
+export interface Inspection {
+  /** The file, or the reference. */
+  readonly name: string;
+  readonly size: number;
+  /** Of the SIF's bytes; undefined for a file, which is not hashed, and where the endpoint promises none. */
+  readonly digest: Digest | undefined;
+  /** The pin at an OCI endpoint. */
+  readonly manifest: Digest | undefined;
+  readonly metadata: ImageMetadata;
+  /** As `singularity sif list` has them; undefined where only the endpoint's metadata was asked. */
+  readonly objects: readonly SifObject[] | undefined;
+}
+
+export interface InspectOptions {
+  readonly architecture?: string;
+  /** Read the SIF's own objects too; without it an endpoint's copy of the metadata will do. */
+  readonly objects: boolean;
+}
+
+/** A word that names a file, or looks like one, is a file; anything else is a reference. */
+export async function inspectTarget(cwd: string, word: string): Promise<InspectTarget> {
+  if (word.includes("://")) return { kind: "reference", reference: parseReference(word) };
+  const path = resolvePath(cwd, word);
+  if (await isThere(path)) return { kind: "file", path };
+  if (/^\.{0,2}\/|\.sif$/.test(word)) throw new SregistryError("NOT_FOUND", `there is no file ${word}`);
+  return { kind: "reference", reference: parseReference(word) };
+}
+
+export async function inspect(
+  services: Services,
+  target: InspectTarget,
+  options: InspectOptions,
+  call: Call,
+): Promise<Inspection> {
+  if (target.kind === "file") {
+    await using reader = await fileReader(target.path);
+    const { metadata, objects } = await readImage(reader);
+    return { name: target.path, size: reader.size, digest: undefined, manifest: undefined, metadata, objects };
+  }
+  const reference = services.place(target.reference);
+  const registry = await services.open(reference);
+  const image = await registry.resolve(reference, architectureOption(options.architecture), call);
+  const reader = registryReader(registry, image, call);
+  const whole = options.objects
+    ? await readImage(reader)
+    : { metadata: await imageMetadata(registry, image, call), objects: undefined };
+  return {
+    name: formatReference(target.reference),
+    size: reader.size,
+    digest: image.digest,
+    manifest: image.manifest,
+    ...whole,
+  };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return false;
+    throw new SregistryError("DISK", `${path} cannot be read`, { cause: error });
+  }
+}

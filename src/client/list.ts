@@ -1,0 +1,110 @@
+/** Containers at an endpoint that a pattern matches, one entry a tag, as the endpoint's pages arrive. */
+import type { Call } from "../call.ts";
+import { isCode, SregistryError } from "../errors.ts";
+import type { ImageMetadata } from "../image/metadata.ts";
+import { formatReference } from "../reference/format.ts";
+import { matches, type Pattern } from "../reference/pattern.ts";
+import type { PlacedReference, RepoPath } from "../reference/reference.ts";
+import { capability, type ImageInfo, type Registry } from "../registry/registry.ts";
+import { withTag } from "./default-registry.ts";
+import { imageMetadata } from "./metadata.ts";
+import type { Services } from "./services.ts";
+
+export interface ListEntry {
+  /** As the user would write it: without scheme at the default registry. */
+  readonly name: string;
+  readonly reference: PlacedReference;
+}
+
+export interface Description {
+  readonly image: ImageInfo;
+  readonly metadata: ImageMetadata;
+}
+
+/** @throws SregistryError NOT_FOUND when the pattern names something and nothing is there. */
+export async function* list(services: Services, pattern: Pattern, call: Call): AsyncGenerator<ListEntry> {
+  const registry = await services.openFor(pattern);
+  let found = false;
+  for await (const path of repositories(services, registry, pattern, call)) {
+    for await (const reference of images(registry, services.placePath(pattern, path), pattern, call)) {
+      found = true;
+      const shown = pattern.scheme === undefined ? services.unplace(reference) : reference;
+      yield { name: formatReference(shown), reference };
+    }
+  }
+  if (!found && (pattern.path !== undefined || pattern.container !== undefined)) {
+    throw new SregistryError("NOT_FOUND", `${registry.name} has nothing that matches ${describePattern(pattern)}`, {
+      hint: "sregistry list shows what is there",
+    });
+  }
+}
+
+export async function describe(services: Services, entry: ListEntry, call: Call): Promise<Description> {
+  const registry = await services.open(entry.reference);
+  const image = await registry.resolve(entry.reference, {}, call);
+  return { image, metadata: await imageMetadata(registry, image, call) };
+}
+
+/**
+ * The matching repositories, as paths below the default registry's prefix. A pattern with a tag, or of two components
+ * and more whose repository exists, needs no catalogue, which many registries do not offer.
+ */
+async function* repositories(
+  services: Services,
+  registry: Registry,
+  pattern: Pattern,
+  call: Call,
+): AsyncGenerator<RepoPath> {
+  const { path, selector } = pattern;
+  if (path !== undefined && (selector !== undefined || path.includes("/"))) {
+    if (selector !== undefined || (await hasTags(registry, services.placePath(pattern, path).path, call))) {
+      yield path;
+      return;
+    }
+  }
+  for await (const full of capability(registry, "repositories")(call)) {
+    const below = services.belowPrefix(pattern, full);
+    if (below !== undefined && matches(pattern, below)) yield below;
+  }
+}
+
+async function hasTags(registry: Registry, path: RepoPath, call: Call): Promise<boolean> {
+  try {
+    for await (const _tag of capability(registry, "tags")(path, call)) return true;
+    return false;
+  } catch (error) {
+    if (isCode(error, "NOT_FOUND")) return false;
+    throw error;
+  }
+}
+
+async function* images(
+  registry: Registry,
+  repository: PlacedReference,
+  { selector }: Pattern,
+  call: Call,
+): AsyncGenerator<PlacedReference> {
+  if (selector !== undefined) {
+    const reference = { ...repository, selector };
+    if (await exists(registry, reference, call)) yield reference;
+    return;
+  }
+  for await (const tag of capability(registry, "tags")(repository.path, call)) yield withTag(repository, tag);
+}
+
+async function exists(registry: Registry, reference: PlacedReference, call: Call): Promise<boolean> {
+  try {
+    await registry.resolve(reference, {}, call);
+    return true;
+  } catch (error) {
+    if (isCode(error, "NOT_FOUND")) return false;
+    throw error;
+  }
+}
+
+function describePattern({ path, container, selector }: Pattern): string {
+  const name = container === undefined ? (path ?? "") : `/${container}`;
+  if (selector === undefined) return name;
+  if (selector.kind === "tag") return `${name}:${selector.tag}`;
+  return `${name}@${selector.kind === "digest" ? selector.digest : selector.hex}`;
+}

@@ -1,0 +1,29 @@
+import { get as getImage } from "../client/get.ts";
+import { parseReference } from "../reference/parse.ts";
+import type { Reference } from "../reference/reference.ts";
+import { ARCHITECTURE_OPTION } from "./shared.ts";
+import { defineVerb, requireWord } from "./verb.ts";
+
+interface Input {
+  readonly reference: Reference;
+  readonly architecture?: string;
+}
+
+export const get = defineVerb<Input>({
+  arguments: [{ name: "<reference>", description: "the image" }],
+  options: [ARCHITECTURE_OPTION],
+  examples: [
+    { command: "singularity exec $(sregistry get lab/tool:1.0) tool", says: "fetched once, then from the cache" },
+  ],
+  parse(words, flags) {
+    const architecture = flags.text("arch");
+    const reference = parseReference(requireWord(words, 0, "the image"));
+    return { reference, ...(architecture === undefined ? {} : { architecture }) };
+  },
+  async run(input, context) {
+    const [services, call] = await Promise.all([context.services(), context.call()]);
+    const outcome = await getImage(services, input, call);
+    if (context.flags.json) return context.terminal.json({ ...outcome });
+    return context.terminal.line(outcome.path);
+  },
+});

@@ -1,0 +1,84 @@
+/** The flags that every verb understands, before or after the verb's name. */
+import type { ProgressMode } from "../terminal/progress.ts";
+import type { Flags, OptionSpec } from "./verb.ts";
+
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: "--registry <name>",
+    description: "default registry for names without scheme: local, oras://HOST[/PATH] or a URL",
+  },
+  { flags: "--store <dir>", description: "directory of the embedded registry" },
+  { flags: "-q, --quiet", description: "only the answer, warnings and errors" },
+  { flags: "-v, --verbose", description: "say what is asked of whom, and which file a login came from" },
+  { flags: "--debug", description: "every request, and stack traces; secrets are redacted" },
+  { flags: "--json", description: "answer as one JSON document, errors too" },
+  {
+    flags: "--progress <mode>",
+    description: "how transfers show on stderr",
+    choices: ["auto", "bar", "plain", "json", "none"],
+  },
+  { flags: "--no-color", description: "no colour (also NO_COLOR)", noEnv: true },
+  { flags: "--no-input", description: "never ask; refuse what would need an answer" },
+  { flags: "--offline", description: "never open a connection" },
+  { flags: "--plain-http", description: "http instead of https for the host that is named" },
+  { flags: "--no-https", description: "the same, as Singularity calls it", hidden: true },
+  { flags: "--insecure-tls", description: "do not verify the certificate of the host that is named" },
+  { flags: "--ca-file <file>", description: "more certificate authorities to trust (PEM)" },
+  { flags: "--timeout <time>", description: "give up after this long altogether: 90s, 10m, 2h" },
+  {
+    flags: "--authfile <file>",
+    description: "credentials in docker's config.json form",
+    env: ["APPTAINER_AUTH_FILE", "SINGULARITY_AUTHFILE", "REGISTRY_AUTH_FILE"],
+  },
+];
+
+export interface GlobalFlags {
+  readonly registry: string | undefined;
+  readonly store: string | undefined;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly debug: boolean;
+  readonly json: boolean;
+  readonly progress: ProgressMode;
+  readonly colour: boolean;
+  readonly input: boolean;
+  readonly offline: boolean;
+  readonly plainHttp: boolean;
+  readonly insecureTls: boolean;
+  readonly caFile: string | undefined;
+  /** Milliseconds. */
+  readonly timeout: number | undefined;
+  readonly authfile: string | undefined;
+}
+
+export function globalFlags(flags: Flags): GlobalFlags {
+  return {
+    registry: flags.text("registry"),
+    store: flags.text("store"),
+    quiet: flags.on("quiet"),
+    verbose: flags.on("verbose"),
+    debug: flags.on("debug"),
+    json: flags.on("json"),
+    progress: progressMode(flags.text("progress")),
+    colour: !flags.on("no-color"),
+    input: !flags.on("no-input"),
+    offline: flags.on("offline"),
+    plainHttp: flags.on("plain-http") || flags.on("no-https"),
+    insecureTls: flags.on("insecure-tls"),
+    caFile: flags.text("ca-file"),
+    timeout: flags.duration("timeout"),
+    authfile: flags.text("authfile"),
+  };
+}
+
+function progressMode(text: string | undefined): ProgressMode {
+  switch (text) {
+    case "bar":
+    case "plain":
+    case "json":
+    case "none":
+      return text;
+    default:
+      return "auto";
+  }
+}

@@ -1,0 +1,84 @@
+/** Every verb with the one line that `sregistry --help` shows; the rest of a verb is loaded when it is used. */
+import type { AnyVerb } from "./verb.ts";
+
+export interface VerbEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly group: "Images" | "Registries" | "Program";
+  load(): Promise<AnyVerb>;
+}
+
+export const VERBS: readonly VerbEntry[] = [
+  {
+    name: "pull",
+    group: "Images",
+    summary: "fetch images to files: verified, resumable",
+    load: async () => (await import("./pull.ts")).pull,
+  },
+  {
+    name: "push",
+    group: "Images",
+    summary: "send an image and set its tags",
+    load: async () => (await import("./push.ts")).push,
+  },
+  {
+    name: "list",
+    group: "Images",
+    summary: "list containers, with their metadata if asked",
+    load: async () => (await import("./list.ts")).list,
+  },
+  {
+    name: "inspect",
+    group: "Images",
+    summary: "show what an image says of itself, remote or in a file",
+    load: async () => (await import("./inspect.ts")).inspect,
+  },
+  {
+    name: "labels",
+    group: "Images",
+    summary: "show and find labels across images",
+    load: async () => (await import("./labels.ts")).labels,
+  },
+  {
+    name: "tag",
+    group: "Images",
+    summary: "give an image more tags without sending it again",
+    load: async () => (await import("./tag.ts")).tag,
+  },
+  {
+    name: "delete",
+    group: "Images",
+    summary: "remove a tag or an image",
+    load: async () => (await import("./delete.ts")).deleteVerb,
+  },
+  {
+    name: "get",
+    group: "Images",
+    summary: "print the path of an image, fetching it only if needed",
+    load: async () => (await import("./get.ts")).get,
+  },
+  {
+    name: "login",
+    group: "Registries",
+    summary: "check and keep the credentials of a host",
+    load: async () => (await import("./login.ts")).login,
+  },
+  {
+    name: "logout",
+    group: "Registries",
+    summary: "forget the credentials of a host",
+    load: async () => (await import("./logout.ts")).logout,
+  },
+  {
+    name: "serve",
+    group: "Registries",
+    summary: "run the embedded registry over HTTP",
+    load: async () => (await import("./serve.ts")).serve,
+  },
+  {
+    name: "version",
+    group: "Program",
+    summary: "print the version",
+    load: async () => (await import("./version.ts")).version,
+  },
+];

@@ -1,0 +1,97 @@
+import { readFile } from "node:fs/promises";
+import { type PullInput, type PullOutcome, pull as pullImage } from "../client/pull.ts";
+import type { Context } from "../context.ts";
+import { SregistryError } from "../errors.ts";
+import { parseReference } from "../reference/parse.ts";
+import { ARCHITECTURE_OPTION } from "./shared.ts";
+import { defineVerb, type Flags } from "./verb.ts";
+
+interface Input {
+  readonly pulls: readonly PullInput[];
+  /** File with more references, one a line; `-` is standard input. */
+  readonly fromFile: string | undefined;
+  readonly common: Omit<PullInput, "reference" | "output">;
+}
+
+export const pull = defineVerb<Input>({
+  arguments: [
+    { name: "[reference...]", description: "what to pull; FILE REFERENCE is understood as Singularity's order" },
+  ],
+  options: [
+    { flags: "-o, --output <file>", description: "name of the file" },
+    {
+      flags: "--dir <directory>",
+      description: "directory of the files",
+      env: ["SINGULARITY_PULLDIR", "SINGULARITY_PULLFOLDER"],
+    },
+    { flags: "-F, --force", description: "replace a file that holds something else" },
+    { flags: "--from-file <list>", description: "references from a file, one a line; - is standard input" },
+    ARCHITECTURE_OPTION,
+  ],
+  examples: [
+    { command: "sregistry pull lab/tool:1.0", says: "to lab-tool-1.0.sif" },
+    { command: "sregistry pull -o tool.sif oras://ghcr.io/org/tool:1.0", says: "from an OCI registry" },
+    { command: "sregistry pull tool.sif oras://ghcr.io/org/tool:1.0", says: "the same, as Singularity orders it" },
+    { command: "sregistry pull --from-file images.txt --dir images", says: "many at once" },
+  ],
+  parse(words, flags) {
+    const common = commonInput(flags);
+    const fromFile = flags.text("from-file");
+    const output = flags.text("output");
+    if (words.length === 0 && fromFile === undefined) throw new SregistryError("USAGE", "the reference is missing");
+    if (output !== undefined && (words.length > 1 || fromFile !== undefined)) {
+      throw new SregistryError("USAGE", "--output names one file, but several references are given", {
+        hint: "use --dir",
+      });
+    }
+    return { pulls: parseWords(words, output).map((one) => ({ ...common, ...one })), fromFile, common };
+  },
+  async run({ pulls, fromFile, common }, context) {
+    const more = fromFile === undefined ? [] : parseList(await readList(fromFile, context));
+    const inputs = [...pulls, ...more.map((reference) => ({ ...common, reference }))];
+    const [services, call] = await Promise.all([context.services(), context.call()]);
+    const outcomes: PullOutcome[] = [];
+    for (const input of inputs) {
+      const outcome = await pullImage(services, input, call);
+      outcomes.push(outcome);
+      if (outcome.outcome === "present") call.log.info(`${outcome.path} holds this image already; nothing to download`);
+      if (!context.flags.json) await context.terminal.line(outcome.path);
+    }
+    if (context.flags.json) await context.terminal.json({ images: outcomes });
+  },
+});
+
+function commonInput(flags: Flags): Omit<PullInput, "reference" | "output"> {
+  const directory = flags.text("dir");
+  const architecture = flags.text("arch");
+  return {
+    force: flags.on("force"),
+    ...(directory === undefined ? {} : { directory }),
+    ...(architecture === undefined ? {} : { architecture }),
+  };
+}
+
+/** Two words of which the first is a file name and the second has a scheme are Singularity's `pull FILE URI`. */
+function parseWords(words: readonly string[], output: string | undefined): readonly PullInput[] {
+  const [first = "", second = ""] = words;
+  if (words.length === 2 && !first.includes("://") && (second.includes("://") || /\.sif$/.test(first))) {
+    return [{ reference: parseReference(second), output: first }];
+  }
+  if (output !== undefined) return [{ reference: parseReference(first), output }];
+  return words.map((word) => ({ reference: parseReference(word) }));
+}
+
+async function readList(file: string, context: Context): Promise<string> {
+  if (file === "-") return context.readInput();
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new SregistryError("USAGE", `--from-file ${file} cannot be read`, { cause });
+  }
+}
+
+/** Empty lines and lines that begin with # are passed over. */
+function parseList(text: string): readonly PullInput["reference"][] {
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "" && !line.startsWith("#")).map(parseReference);
+}

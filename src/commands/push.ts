@@ -1,0 +1,80 @@
+import { type PushInput, planPush, push as pushImage } from "../client/push.ts";
+import { SregistryError } from "../errors.ts";
+import { formatReference } from "../reference/format.ts";
+import { parseReference } from "../reference/parse.ts";
+import { parseTag } from "../reference/name.ts";
+import { withTag } from "../client/default-registry.ts";
+import { defineVerb, type Flags, requireWord } from "./verb.ts";
+
+interface Input extends PushInput {
+  readonly dryRun: boolean;
+}
+
+export const push = defineVerb<Input>({
+  arguments: [
+    { name: "<file>", description: "the image" },
+    { name: "[reference]", description: "where to; or --name" },
+  ],
+  options: [
+    { flags: "--name <reference>", description: "where to, as the old client spells it" },
+    { flags: "--tag <tag>", description: "a tag to set; may be given several times", repeatable: true },
+    {
+      flags: "-U, --allow-unsigned",
+      description: "send it unsigned where the endpoint asks for a signature",
+      env: ["SINGULARITY_ALLOW_UNSIGNED"],
+    },
+    { flags: "--description <text>", description: "a line on what it is" },
+    { flags: "--dry-run", description: "say what would be done; ask nobody" },
+    { flags: "--any-file", description: "send a file that is no SIF" },
+    { flags: "--plain-manifest", description: "exactly the manifest that Singularity writes, without metadata" },
+  ],
+  examples: [
+    { command: "sregistry push -U tool.sif --name lab/tool --tag 1.0", says: "to the default registry" },
+    { command: "sregistry push tool.sif oras://ghcr.io/org/tool:1.0", says: "to an OCI registry" },
+    { command: "sregistry push tool.sif lab/tool --tag 1.0 --tag latest", says: "two tags, sent once" },
+  ],
+  parse(words, flags) {
+    const file = requireWord(words, 0, "the file to push");
+    const named = words[1] ?? flags.text("name");
+    if (named === undefined) {
+      throw new SregistryError("USAGE", `where to push ${file} is missing`, {
+        hint: `sregistry push ${file} NAME:TAG`,
+      });
+    }
+    if (words[1] !== undefined && flags.text("name") !== undefined) {
+      throw new SregistryError("USAGE", `both ${words[1]} and --name ${flags.text("name")} say where to push`);
+    }
+    return { file, reference: parseReference(named), ...pushOptions(flags) };
+  },
+  async run(input, context) {
+    const services = await context.services();
+    if (input.dryRun) {
+      const { reference, tags, source, metadata } = await planPush(services, input);
+      const references = tags.map((tag) => formatReference(withTag(reference, tag)));
+      if (context.flags.json) {
+        return context.terminal.json({ dryRun: true, file: input.file, size: source.size, references });
+      }
+      const what = metadata === undefined ? "file" : `${metadata.architecture ?? "unknown architecture"} image`;
+      for (const name of references)
+        await context.terminal.line(`would push ${input.file} (${what}, ${source.size} bytes) to ${name}`);
+      return undefined;
+    }
+    const call = await context.call();
+    const outcome = await pushImage(services, input, call);
+    if (outcome.transfer === "present") call.log.info("the registry holds this image already; only names were set");
+    if (context.flags.json) return context.terminal.json({ ...outcome });
+    return context.terminal.line(outcome.pinned);
+  },
+});
+
+function pushOptions(flags: Flags): Omit<Input, "file" | "reference"> {
+  const tags = flags.texts("tag").map((text) => parseTag(text));
+  const description = flags.text("description");
+  return {
+    dryRun: flags.on("dry-run"),
+    anyFile: flags.on("any-file"),
+    plainManifest: flags.on("plain-manifest"),
+    ...(tags.length === 0 ? {} : { tags }),
+    ...(description === undefined ? {} : { description }),
+  };
+}

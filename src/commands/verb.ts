@@ -1,0 +1,98 @@
+/** The shape of a verb: a definition (from which help, man pages and completions are made), a pure parse, a short run. */
+import type { Context } from "../context.ts";
+import { SregistryError } from "../errors.ts";
+
+export interface OptionSpec {
+  /** Commander's notation: `-F, --force`, `--tag <tag>`. */
+  readonly flags: string;
+  readonly description: string;
+  /** May be given several times; the values come as a list. */
+  readonly repeatable?: boolean;
+  readonly choices?: readonly string[];
+  /** Environment variables that mean the same, besides SREGISTRY_<FLAG>, in order. */
+  readonly env?: readonly string[];
+  /** Old spellings that must work but are not shown. */
+  readonly hidden?: boolean;
+  /** No environment form: secrets' switches and things that only make sense typed. */
+  readonly noEnv?: boolean;
+}
+
+export interface ArgumentSpec {
+  /** Commander's notation: `<reference...>`, `[pattern]`. */
+  readonly name: string;
+  readonly description: string;
+}
+
+export interface ExampleSpec {
+  readonly command: string;
+  readonly says: string;
+}
+
+export interface Verb<Input> {
+  readonly arguments: readonly ArgumentSpec[];
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly ExampleSpec[];
+  /** Pure: words and flags in, what to do out. @throws SregistryError USAGE or REFERENCE_INVALID. */
+  parse(words: readonly string[], flags: Flags): Input;
+  run(input: Input, context: Context): Promise<void>;
+}
+
+/** A verb whose input type only it knows. */
+export interface AnyVerb extends Omit<Verb<never>, "parse" | "run"> {
+  prepare(words: readonly string[], flags: Flags): (context: Context) => Promise<void>;
+}
+
+export function defineVerb<Input>(verb: Verb<Input>): AnyVerb {
+  const { arguments: args, options, examples } = verb;
+  return {
+    arguments: args,
+    options,
+    examples,
+    prepare(words, flags) {
+      const input = verb.parse(words, flags);
+      return (context) => verb.run(input, context);
+    },
+  };
+}
+
+/** Flag values by their long name without dashes, as Commander or the environment gave them. */
+export class Flags {
+  readonly #values: ReadonlyMap<string, unknown>;
+
+  constructor(values: ReadonlyMap<string, unknown>) {
+    this.#values = values;
+  }
+
+  on(name: string): boolean {
+    return this.#values.get(name) === true;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values.get(name);
+    return typeof value === "string" ? value : undefined;
+  }
+
+  texts(name: string): readonly string[] {
+    const value = this.#values.get(name);
+    return Array.isArray(value) ? value.map(String) : [];
+  }
+
+  /** Seconds, or with a unit: `30`, `90s`, `5m`, `2h`. Milliseconds out. */
+  duration(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const match = /^(\d{1,9})(s|m|h)?$/.exec(text);
+    if (match?.[1] === undefined) {
+      throw new SregistryError("USAGE", `--${name} ${JSON.stringify(text)} is no duration: expected 30, 30s, 5m or 2h`);
+    }
+    const unit = { s: 1_000, m: 60_000, h: 3_600_000 }[match[2] ?? "s"] ?? 1_000;
+    return Number(match[1]) * unit;
+  }
+}
+
+/** `words` against a verb that takes exactly the named ones. */
+export function requireWord(words: readonly string[], index: number, what: string): string {
+  const word = words[index];
+  if (word === undefined || word === "") throw new SregistryError("USAGE", `${what} is missing`);
+  return word;
+}

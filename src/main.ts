@@ -1,0 +1,87 @@
+/** The process edge: streams, signals, exit status. The only place that sets the exit status. */
+
+import { globalFlags } from "./commands/globals.ts";
+import { Flags } from "./commands/verb.ts";
+import { createContext } from "./context.ts";
+import { SregistryError } from "./errors.ts";
+import { parseProgram } from "./program.ts";
+import { createTerminal, type Terminal } from "./terminal/terminal.ts";
+import { VERSION } from "./version.ts";
+
+const interruption = new AbortController();
+
+/** The first signal stops cleanly (partial files and upload sessions stay resumable); a second one ends at once. */
+function onSignal(signal: "SIGINT" | "SIGTERM"): void {
+  if (interruption.signal.aborted) {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    return;
+  }
+  const [code, word] =
+    signal === "SIGINT" ? (["INTERRUPTED", "interrupted"] as const) : (["TERMINATED", "terminated"] as const);
+  interruption.abort(new SregistryError(code, word, { hint: "run the same command again to go on" }));
+}
+
+async function main(): Promise<void> {
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  const { env, argv, stdin, stdout, stderr } = process;
+  let terminal: Terminal | undefined;
+  const terminalFor = (flags: Flags, signal: AbortSignal): Terminal =>
+    createTerminal({ stdin, stdout, stderr }, { ...globalFlags(flags), env, signal });
+  try {
+    const columns = stdout.columns ?? 80;
+    const program = await parseProgram({ argv: argv.slice(2), env, version: VERSION, columns });
+    const flags = globalFlags(program.flags);
+    const signal = withTimeout(interruption.signal, flags.timeout);
+    terminal = terminalFor(program.flags, signal);
+    await using context = createContext({
+      flags,
+      env,
+      cwd: process.cwd(),
+      stdin,
+      nodeVersion: process.versions.node,
+      signal,
+      terminal,
+    });
+    await program.run(context);
+    process.exitCode = 0;
+  } catch (error) {
+    const failure = asFailure(error);
+    process.exitCode = failure.exitStatus;
+    terminal ??= terminalFor(rawFlags(argv), interruption.signal);
+    await terminal.failure(failure);
+  }
+  await terminal.flush();
+}
+
+/** `--timeout` ends everything with exit 75. */
+function withTimeout(signal: AbortSignal, milliseconds: number | undefined): AbortSignal {
+  if (milliseconds === undefined) return signal;
+  const late = new AbortController();
+  const error = new SregistryError("TIMEOUT", `not done after ${milliseconds / 1000} s (--timeout)`, {
+    hint: "run the same command again to go on",
+  });
+  setTimeout(() => late.abort(error), milliseconds).unref();
+  return AbortSignal.any([signal, late.signal]);
+}
+
+/** Anything that is not an error of ours is a defect, unless it only reports that a signal stopped the work. */
+function asFailure(error: unknown): SregistryError {
+  const { reason, aborted } = interruption.signal;
+  if (aborted && reason instanceof SregistryError && !(error instanceof SregistryError)) return reason;
+  if (error instanceof SregistryError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new SregistryError("INTERNAL", `internal error: ${message}`, {
+    hint: "please report this, with the output of the same command and --debug",
+    cause: error,
+  });
+}
+
+/** How to print when the command line could not be parsed. */
+function rawFlags(argv: readonly string[]): Flags {
+  const names = ["json", "debug", "quiet", "no-color"] as const;
+  return new Flags(new Map(names.map((name) => [name, argv.includes(`--${name}`)])));
+}
+
+await main();

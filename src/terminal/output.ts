@@ -1,0 +1,63 @@
+/** Writers for stdout (the answer) and stderr (the story). EPIPE ends a writer quietly: `sregistry list | head` is fine. */
+import type { Writable } from "node:stream";
+import { redact } from "../secret.ts";
+
+export interface Output {
+  readonly isTerminal: boolean;
+  /** Columns of the terminal, 80 when it does not say. */
+  readonly columns: number;
+  /** True once the reader has gone: a verb that streams rows may stop. */
+  readonly closed: boolean;
+  /** Resolves when the stream can take more, so that rows of a long list do not pile up in memory. */
+  write(text: string): Promise<void>;
+  /** Resolves when everything written has reached the other side, or the reader has gone. */
+  flush(): Promise<void>;
+}
+
+interface MaybeTty {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export function createOutput(stream: Writable & MaybeTty): Output {
+  let closed = false;
+  let failure: Error | undefined;
+  const waiting = new Set<() => void>();
+  const wakeAll = (): void => {
+    for (const wake of waiting) wake();
+    waiting.clear();
+  };
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    closed = true;
+    if (error.code !== "EPIPE") failure = error;
+    wakeAll();
+  });
+  stream.on("drain", wakeAll);
+  const settle = (): void => {
+    if (failure !== undefined) throw failure;
+  };
+  return {
+    isTerminal: stream.isTTY === true,
+    get columns() {
+      return stream.columns ?? 80;
+    },
+    get closed() {
+      return closed;
+    },
+    async write(text) {
+      if (!closed && !stream.write(redact(text))) {
+        await new Promise<void>((wake) => waiting.add(wake));
+      }
+      settle();
+    },
+    async flush() {
+      if (!closed && stream.writableLength > 0) {
+        await new Promise<void>((wake) => {
+          waiting.add(wake);
+          stream.write("", () => wake());
+        });
+      }
+      settle();
+    },
+  };
+}

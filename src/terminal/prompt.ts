@@ -1,0 +1,72 @@
+/** Questions to a person, on stderr so that stdout stays the answer. Asked only when somebody is there to answer. */
+import type { Readable, Writable } from "node:stream";
+import { SregistryError } from "../errors.ts";
+import { safeText } from "./safe-text.ts";
+
+export interface Prompt {
+  /** `flag`: what to use instead where nobody can be asked, e.g. `--force`. @throws USAGE there. */
+  confirm(question: string, flag: string): Promise<boolean>;
+  text(question: string, flag: string): Promise<string>;
+  /** Typed without echo. */
+  password(question: string, flag: string): Promise<string>;
+}
+
+export interface PromptOptions {
+  readonly possible: boolean;
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly signal: AbortSignal;
+}
+
+export function createPrompt({ possible, input, output, signal }: PromptOptions): Prompt {
+  const requirePerson = (question: string, flag: string): void => {
+    if (possible) return;
+    throw new SregistryError("USAGE", `cannot ask "${safeText(question)}": no terminal to ask on, or --no-input`, {
+      hint: `use ${flag}`,
+    });
+  };
+  const ask = async <T>(kind: "input" | "password", message: string, more: object): Promise<T> => {
+    const { default: inquirer } = await import("inquirer");
+    const module = inquirer.createPromptModule({
+      input: input as NodeJS.ReadStream,
+      output: output as NodeJS.WriteStream,
+    });
+    const answers = await abortable(
+      module([{ type: kind, name: "answer", message, ...more }] as Parameters<typeof module>[0]),
+      signal,
+    );
+    return (answers as { answer: T }).answer;
+  };
+  return {
+    async confirm(question, flag) {
+      requirePerson(question, flag);
+      const answer = await ask<string>("input", `${safeText(question)} (yes/no)`, {
+        validate: (text: string) => /^(y|yes|n|no)$/i.test(text.trim()) || "Please answer yes or no",
+      });
+      return /^y/i.test(answer.trim());
+    },
+    async text(question, flag) {
+      requirePerson(question, flag);
+      return ask<string>("input", safeText(question), {});
+    },
+    async password(question, flag) {
+      requirePerson(question, flag);
+      return ask<string>("password", safeText(question), {});
+    },
+  };
+}
+
+/** inquirer rejects with ExitPromptError on Ctrl-C, and does not know our signal. */
+async function abortable<T>(question: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      question.then(resolve, reject);
+    });
+  } catch (error) {
+    if (error instanceof Error && error.name === "ExitPromptError") {
+      throw new SregistryError("INTERRUPTED", "interrupted", { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+/** Colour, only where a terminal wants it. */
+import { Chalk } from "chalk";
+
+export interface Style {
+  bold(text: string): string;
+  dim(text: string): string;
+  error(text: string): string;
+  warning(text: string): string;
+  name(text: string): string;
+}
+
+export const plainStyle: Style = {
+  bold: (text) => text,
+  dim: (text) => text,
+  error: (text) => text,
+  warning: (text) => text,
+  name: (text) => text,
+};
+
+/** ANSI 16 colours: they follow the user's own palette, dark or light. */
+export function colourStyle(): Style {
+  const chalk = new Chalk({ level: 1 });
+  return {
+    bold: (text) => chalk.bold(text),
+    dim: (text) => chalk.dim(text),
+    error: (text) => chalk.red(text),
+    warning: (text) => chalk.yellow(text),
+    name: (text) => chalk.cyan(text),
+  };
+}
+
+export interface ColourQuestion {
+  readonly isTerminal: boolean;
+  readonly wanted: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** NO_COLOR (any non-empty value, https://no-color.org), TERM=dumb and --no-color each turn it off. */
+export function colourAllowed({ isTerminal, wanted, env }: ColourQuestion): boolean {
+  return isTerminal && wanted && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+}

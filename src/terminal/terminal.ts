@@ -1,0 +1,150 @@
+/** The two streams put together: the answer on stdout, the story (log, progress, questions, errors) on stderr. */
+import type { Readable, Writable } from "node:stream";
+import type { Log, Progress } from "../call.ts";
+import type { SregistryError } from "../errors.ts";
+import { redact } from "../secret.ts";
+import type { Bars } from "./bar.ts";
+import { createOutput, type Output } from "./output.ts";
+import { createProgress, type ProgressMode } from "./progress.ts";
+import { createPrompt, type Prompt } from "./prompt.ts";
+import { safeBlock, safeJson, safeText } from "./safe-text.ts";
+import { colourAllowed, colourStyle, plainStyle, type Style } from "./style.ts";
+import { alignedTable, tabSeparatedLine } from "./table.ts";
+
+export interface TerminalStreams {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+export interface TerminalOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly debug: boolean;
+  readonly json: boolean;
+  readonly colour: boolean;
+  readonly input: boolean;
+  readonly progress: ProgressMode;
+  readonly signal: AbortSignal;
+}
+
+export interface Terminal {
+  readonly out: Output;
+  readonly log: Log;
+  readonly prompt: Prompt;
+  progress(): Promise<Progress>;
+  /** One line of the answer. */
+  line(text: string): Promise<void>;
+  /** A heading of the answer: `text` in colour, where there is colour. */
+  title(text: string): Promise<void>;
+  /** `name: value` with the name in bold. */
+  fact(name: string, value: string): Promise<void>;
+  /** Text of several lines that came from a server or an image. */
+  block(text: string): Promise<void>;
+  /** `--json`: the one document, with `schemaVersion` first. */
+  json(document: Readonly<Record<string, unknown>>): Promise<void>;
+  /** A table for people on a terminal, TSV without header in a pipe; rows flow through in constant memory there. */
+  table(header: readonly string[], rows: AsyncIterable<readonly string[]>): Promise<void>;
+  /** The closing words of a failed run. */
+  failure(error: SregistryError): Promise<void>;
+  flush(): Promise<void>;
+}
+
+/** Version of the shape of every `--json` document. */
+export const JSON_SCHEMA_VERSION = 1;
+
+export function createTerminal(streams: TerminalStreams, options: TerminalOptions): Terminal {
+  const out = createOutput(streams.stdout);
+  const err = createOutput(streams.stderr);
+  const colour = (output: Output): Style =>
+    colourAllowed({ isTerminal: output.isTerminal, wanted: options.colour, env: options.env })
+      ? colourStyle()
+      : plainStyle;
+  const style = colour(out);
+  const errorStyle = colour(err);
+  let bars: Bars | undefined;
+  const tell = (line: string): void => {
+    if (bars?.log(`${redact(line)}\n`) !== true) void err.write(`${line}\n`);
+  };
+  const log: Log = {
+    info: (message) => options.quiet || tell(safeText(message)),
+    warn: (message) => tell(`${errorStyle.warning("warning:")} ${safeText(message)}`),
+    verbose: (message) => (options.verbose || options.debug) && tell(errorStyle.dim(safeText(message))),
+    debug: (message) => options.debug && tell(errorStyle.dim(`debug: ${safeText(message)}`)),
+  };
+  const canAsk = options.input && streams.stdin.isTTY === true && err.isTerminal && (options.env["CI"] ?? "") === "";
+  return {
+    out,
+    log,
+    prompt: createPrompt({ possible: canAsk, input: streams.stdin, output: streams.stderr, signal: options.signal }),
+    async progress() {
+      const mode = resolveMode(options, err);
+      const progress = await createProgress({ mode, out: err, clock: () => performance.now() });
+      if (mode === "bar") bars = progress as Bars;
+      return progress;
+    },
+    line: (text) => out.write(`${safeText(text)}\n`),
+    title: (text) => out.write(`${style.name(safeText(text))}\n`),
+    fact: (name, value) => out.write(`${style.bold(`${safeText(name)}:`)} ${safeText(value)}`.trimEnd().concat("\n")),
+    block: (text) => out.write(`${safeBlock(text).replace(/\n+$/, "")}\n`),
+    json: (document) => out.write(`${safeJson({ schemaVersion: JSON_SCHEMA_VERSION, ...document })}\n`),
+    table: (header, rows) => writeTable({ out, style, header, rows }),
+    async failure(error) {
+      const hint = error.hint === undefined ? undefined : safeText(error.hint);
+      if (options.json) {
+        const { code, exitStatus: exit, message } = error;
+        await err.write(`${safeJson({ error: { code, exit, message, hint: error.hint ?? null } })}\n`);
+      } else {
+        tell(`${errorStyle.error("error:")} ${safeText(error.message)}`);
+        if (hint !== undefined) tell(`${errorStyle.dim("hint:")} ${hint}`);
+      }
+      if (options.debug) tell(stackOf(error));
+    },
+    async flush() {
+      await out.flush();
+      await err.flush();
+    },
+  };
+}
+
+function resolveMode({ progress, quiet, json, env }: TerminalOptions, err: Output): Exclude<ProgressMode, "auto"> {
+  if (quiet) return "none";
+  if (progress !== "auto") return progress;
+  if (json && !err.isTerminal) return "none";
+  return err.isTerminal && env["TERM"] !== "dumb" ? "bar" : "plain";
+}
+
+interface TableInput {
+  readonly out: Output;
+  readonly style: Style;
+  readonly header: readonly string[];
+  readonly rows: AsyncIterable<readonly string[]>;
+}
+
+async function writeTable({ out, style, header, rows }: TableInput): Promise<void> {
+  if (!out.isTerminal) {
+    for await (const row of rows) {
+      if (out.closed) return;
+      await out.write(tabSeparatedLine(row));
+    }
+    return;
+  }
+  const all: (readonly string[])[] = [];
+  for await (const row of rows) all.push(row);
+  if (all.length === 0) return;
+  const [first = "", ...rest] = alignedTable(header, all).split("\n");
+  await out.write([style.bold(first), ...rest].join("\n"));
+}
+
+function stackOf(error: Error): string {
+  const lines: string[] = [];
+  for (let cause: unknown = error; cause instanceof Error && lines.length < 5; cause = cause.cause) {
+    lines.push(cause.stack ?? cause.message);
+  }
+  return safeStack(lines.join("\ncaused by: "));
+}
+
+function safeStack(text: string): string {
+  return redact(safeBlock(text));
+}

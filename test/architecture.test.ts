@@ -1,0 +1,119 @@
+/** The house's rules, read off the imports: see docs/architecture.md. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const SRC = join(ROOT, "src");
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => join(SRC, name));
+
+const sources = new Map(files.map((file) => [relative(SRC, file), readFileSync(file, "utf8")]));
+
+const imports: readonly Import[] = [...sources].flatMap(([file, text]) =>
+  [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => {
+    const name = match[1] ?? "";
+    return { file, target: name.startsWith(".") ? relative(SRC, resolve(SRC, dirname(file), name)) : name };
+  }),
+);
+
+/** The room of a file: its first folder, or for the protocols the first two; a file at the top is its own room. */
+function room(file: string): string {
+  const parts = file.split("/");
+  if (parts.length === 1) return file;
+  return parts[0] === "registry" && parts.length > 2 ? `registry/${parts[1]}` : (parts[0] ?? "");
+}
+
+const FOUNDATION = ["errors.ts", "call.ts", "secret.ts", "decode.ts", "version.ts"];
+
+/** room -> the rooms it may import. A room may always import itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "errors.ts": [],
+  "call.ts": [],
+  "version.ts": [],
+  "secret.ts": [],
+  "decode.ts": ["errors.ts"],
+  reference: FOUNDATION,
+  image: [...FOUNDATION, "reference"],
+  http: [...FOUNDATION, "reference"],
+  transfer: [...FOUNDATION, "reference", "image", "http", "registry"],
+  registry: [...FOUNDATION, "reference", "image", "http", "transfer", "registry/oci", "registry/local"],
+  "registry/oci": [...FOUNDATION, "reference", "image", "http", "transfer", "registry"],
+  "registry/local": [...FOUNDATION, "reference", "image", "transfer", "registry"],
+  credentials: [...FOUNDATION, "reference", "http", "transfer"],
+  config: [...FOUNDATION, "reference", "transfer"],
+  server: [...FOUNDATION, "reference", "image", "transfer", "registry/local"],
+  client: [
+    ...FOUNDATION,
+    ...["reference", "image", "http", "transfer", "registry", "registry/local", "credentials", "config", "server"],
+  ],
+  terminal: FOUNDATION,
+  commands: [...FOUNDATION, "client", "reference", "image", "terminal", "context.ts"],
+  "context.ts": [...FOUNDATION, "client", "commands", "terminal"],
+  "program.ts": [...FOUNDATION, "client", "commands", "context.ts"],
+  "main.ts": [...FOUNDATION, "commands", "context.ts", "program.ts", "terminal"],
+  "index.ts": [...FOUNDATION, "client", "reference"],
+};
+
+/** package -> the one file that may name it. */
+const ONE_PLACE: Readonly<Record<string, string>> = {
+  undici: "http/undici.ts",
+  yaml: "config/yaml.ts",
+  inquirer: "terminal/prompt.ts",
+  "cli-progress": "terminal/bar.ts",
+  chalk: "terminal/style.ts",
+  commander: "program.ts",
+};
+
+describe("the house", () => {
+  it("has rules for every room", () => {
+    expect([...new Set([...sources.keys()].map(room))].filter((name) => !(name in MAY_IMPORT))).toEqual([]);
+  });
+
+  it("has imports that go downward only", () => {
+    const wrong = imports.filter(({ file, target }) => {
+      if (!sources.has(target)) return false;
+      const [from, to] = [room(file), room(target)];
+      return from !== to && !MAY_IMPORT[from]?.includes(to);
+    });
+    expect(wrong.map(({ file, target }) => `${file} -> ${target}`)).toEqual([]);
+  });
+
+  it("names every package in one place", () => {
+    const packages = imports.filter(({ target }) => !sources.has(target) && !target.startsWith("node:"));
+    const wrong = packages.filter(({ file, target }) => ONE_PLACE[target] !== file);
+    expect(wrong.map(({ file, target }) => `${file} -> ${target}`)).toEqual([]);
+  });
+
+  it("keeps disks out of the protocols", () => {
+    const wrong = imports.filter(
+      ({ file, target }) =>
+        target.startsWith("node:fs") && ["registry/oci", "http", "image", "reference", "terminal"].includes(room(file)),
+    );
+    expect(wrong.map(({ file, target }) => `${file} -> ${target}`)).toEqual([]);
+  });
+
+  it("touches the process at its edge only", () => {
+    const allowed = ["main.ts", "context.ts"];
+    const wrong = [...sources].filter(
+      ([file, text]) =>
+        /\bprocess\.(?!versions)\w|\bconsole\./.test(text) && !allowed.includes(file) && room(file) !== "terminal",
+    );
+    expect(wrong.map(([file]) => file)).toEqual([]);
+  });
+
+  it("ends the process nowhere", () => {
+    expect([...sources].filter(([, text]) => text.includes("process.exit(")).map(([file]) => file)).toEqual([]);
+  });
+
+  it("has files that fit a room: 400 lines at most", () => {
+    expect([...sources].filter(([, text]) => text.split("\n").length > 400).map(([file]) => file)).toEqual([]);
+  });
+});

@@ -1,0 +1,122 @@
+/**
+ * Real registries and clients for the interop stage. A missing one skips its tests with a notice; with
+ * SREGISTRY_INTEROP=require (in CI) it fails them.
+ */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+export type PeerName = "docker-registry" | "registry" | "crane" | "regctl" | "skopeo" | "oras-peer";
+
+const HOW: Readonly<Record<PeerName, string>> = {
+  "docker-registry": "apt-get install docker-registry",
+  registry: "go install github.com/distribution/distribution/v3/cmd/registry@latest",
+  crane: "go install github.com/google/go-containerregistry/cmd/crane@latest",
+  regctl: "go install github.com/regclient/regclient/cmd/regctl@latest",
+  skopeo: "apt-get install skopeo",
+  "oras-peer": "go build in test/interop/oras-peer",
+};
+
+/** SREGISTRY_PEERS is a directory of programs that is looked at before PATH. */
+function searchPath(): readonly string[] {
+  return [process.env["SREGISTRY_PEERS"] ?? "", ...(process.env["PATH"] ?? "").split(delimiter)].filter(
+    (dir) => dir !== "",
+  );
+}
+
+export function findPeer(name: PeerName): string | undefined {
+  return searchPath()
+    .map((directory) => join(directory, name))
+    .find((path) => existsSync(path));
+}
+
+/** The names that are missing here. @throws in CI, where none may be. */
+export function missingPeers(...names: readonly PeerName[]): readonly PeerName[] {
+  const missing = names.filter((name) => findPeer(name) === undefined);
+  if (missing.length === 0) return missing;
+  const notice = missing.map((name) => `${name} (${HOW[name]})`).join(", ");
+  if (process.env["SREGISTRY_INTEROP"] === "require") throw new Error(`peers are missing: ${notice}`);
+  console.warn(`interop tests are left out, peers are missing: ${notice}`);
+  return missing;
+}
+
+/** Runs a peer to its end. @throws with what it wrote when it fails. */
+export async function peer(name: PeerName, ...words: readonly string[]): Promise<string> {
+  const program = findPeer(name);
+  if (program === undefined) throw new Error(`${name} is missing: ${HOW[name]}`);
+  const home = await mkdtemp(join(tmpdir(), "sregistry-peer-"));
+  try {
+    const { stdout } = await run(program, words, {
+      env: { PATH: process.env["PATH"], HOME: home },
+      maxBuffer: 1 << 26,
+    });
+    return stdout.trim();
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+export interface PeerRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+}
+
+/** Starts Debian's registry:2 or distribution v3 on a free port of loopback, its storage in a temporary directory. */
+export async function startRegistry(name: "docker-registry" | "registry"): Promise<PeerRegistry> {
+  const program = findPeer(name);
+  if (program === undefined) throw new Error(`${name} is missing: ${HOW[name]}`);
+  const directory = await mkdtemp(join(tmpdir(), "sregistry-registry-"));
+  const port = await freePort();
+  const config = join(directory, "config.yml");
+  await writeFile(
+    config,
+    [
+      "version: 0.1",
+      "log: {level: error, accesslog: {disabled: true}}",
+      `storage: {filesystem: {rootdirectory: ${join(directory, "data")}}, delete: {enabled: true}}`,
+      `http: {addr: "127.0.0.1:${port}", secret: interop}`,
+      "",
+    ].join("\n"),
+  );
+  const child = spawn(program, ["serve", config], { stdio: "ignore", env: { OTEL_TRACES_EXPORTER: "none" } });
+  await answering(`http://127.0.0.1:${port}/v2/`, child);
+  return {
+    host: `127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      const ended = new Promise((done) => child.once("close", done));
+      child.kill("SIGTERM");
+      await ended;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answering(url: string, child: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if (child.exitCode !== null) throw new Error(`the registry ended with ${child.exitCode}`);
+    const status = await fetch(url).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error(`nothing answers at ${url}`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === "object" && address !== null ? done(address.port) : failed(new Error("no port")),
+      );
+    });
+  });
+}

@@ -1,0 +1,243 @@
+import { PassThrough, Writable } from "node:stream";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { SregistryError } from "../../src/errors.ts";
+import { Secret } from "../../src/secret.ts";
+import { createOutput } from "../../src/terminal/output.ts";
+import { createProgress } from "../../src/terminal/progress.ts";
+import { safeBlock, safeJson, safeText } from "../../src/terminal/safe-text.ts";
+import { colourAllowed } from "../../src/terminal/style.ts";
+import { alignedTable, tabSeparatedLine } from "../../src/terminal/table.ts";
+import { createTerminal, type TerminalOptions } from "../../src/terminal/terminal.ts";
+import { formatDuration, formatRate, formatSize } from "../../src/terminal/units.ts";
+
+function collector(tty = false): Writable & { text: string; isTTY: boolean; columns: number } {
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      made.text += String(chunk);
+      done();
+    },
+  });
+  const made = Object.assign(stream, { text: "", isTTY: tty, columns: 80 });
+  return made;
+}
+
+const OPTIONS: TerminalOptions = {
+  env: {},
+  quiet: false,
+  verbose: false,
+  debug: false,
+  json: false,
+  colour: true,
+  input: true,
+  progress: "none",
+  signal: new AbortController().signal,
+};
+
+function terminal(options: Partial<TerminalOptions> = {}, tty = false) {
+  const [stdout, stderr] = [collector(tty), collector(tty)];
+  return {
+    stdout,
+    stderr,
+    terminal: createTerminal({ stdin: new PassThrough(), stdout, stderr }, { ...OPTIONS, ...options }),
+  };
+}
+
+async function* rowsOf(...rows: readonly (readonly string[])[]): AsyncGenerator<readonly string[]> {
+  yield* rows;
+}
+
+describe("text from a server", () => {
+  it("cannot steer the terminal", () => {
+    expect(safeText("a\u001b[2Jb\u202ec\u009bd\ne")).toBe("a\\u001b[2Jb\\u202ec\\u009bd\\u000ae");
+  });
+
+  it("never holds a control character, whatever comes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(safeText(text)).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+        expect(safeBlock(text)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+      }),
+    );
+  });
+
+  it("cannot give commands to GitHub Actions", () => {
+    expect(safeBlock("ok\n::set-output name=x::y")).toBe("ok\n ::set-output name=x::y");
+  });
+
+  it("is the same value in JSON, with its controls as escapes", () => {
+    const value = { name: "a\u009b\u202e\u001bz" };
+    expect(safeJson(value)).toBe('{\n  "name": "a\\u009b\\u202e\\u001bz"\n}');
+    expect(JSON.parse(safeJson(value))).toEqual(value);
+  });
+});
+
+describe("numbers for people", () => {
+  it.each([
+    [0, "0 B"],
+    [1023, "1023 B"],
+    [40960, "40.0 KiB"],
+    [8.09 * 1024 ** 3, "8.1 GiB"],
+  ])("%d bytes are %s", (bytes, text) => expect(formatSize(bytes)).toBe(text));
+
+  it.each([
+    [0, "0s"],
+    [61, "1m01s"],
+    [7620, "2h07m"],
+  ])("%d seconds are %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
+
+  it("rates are per second", () => expect(formatRate(1536)).toBe("1.5 KiB/s"));
+});
+
+describe("tables", () => {
+  it("align for people", () => {
+    expect(
+      alignedTable(
+        ["KEY", "VALUE"],
+        [
+          ["a", "1"],
+          ["longer", "two words"],
+        ],
+      ),
+    ).toBe("KEY     VALUE\na       1\nlonger  two words\n");
+  });
+
+  it("are TSV without header for scripts, one line a row whatever a cell holds", async () => {
+    expect(tabSeparatedLine(["a\tb", "c\nd"])).toBe("a\\u0009b\tc\\u000ad\n");
+    const { terminal: made, stdout } = terminal();
+    await made.table(["KEY", "VALUE"], rowsOf(["a", "1"], ["b", "2"]));
+    expect(stdout.text).toBe("a\t1\nb\t2\n");
+  });
+});
+
+describe("the two streams", () => {
+  it("keep the answer apart from the story", async () => {
+    const { terminal: made, stdout, stderr } = terminal();
+    made.log.info("working");
+    await made.line("/tmp/x.sif");
+    expect({ stdout: stdout.text, stderr: stderr.text }).toEqual({ stdout: "/tmp/x.sif\n", stderr: "working\n" });
+  });
+
+  it("tell only warnings when quiet, and requests only with debug", () => {
+    const quiet = terminal({ quiet: true });
+    quiet.terminal.log.info("no");
+    quiet.terminal.log.verbose("no");
+    quiet.terminal.log.warn("careful");
+    expect(quiet.stderr.text).toBe("warning: careful\n");
+    const debug = terminal({ debug: true });
+    debug.terminal.log.verbose("yes");
+    debug.terminal.log.debug("GET /");
+    expect(debug.stderr.text).toBe("yes\ndebug: GET /\n");
+  });
+
+  it("never show a secret, whoever composed the text", async () => {
+    const secret = new Secret("hunter2-and-more");
+    const { terminal: made, stdout, stderr } = terminal({ debug: true });
+    made.log.debug(`Authorization: Bearer ${secret.reveal()}`);
+    made.log.info(`token ${secret}`);
+    await made.line(`x=${secret.reveal()}`);
+    expect(stdout.text + stderr.text).toBe("x=***\ndebug: Authorization: Bearer ***\ntoken ***\n");
+  });
+
+  it("put an error's code, exit status and hint into JSON", async () => {
+    const { terminal: made, stderr } = terminal({ json: true });
+    await made.failure(new SregistryError("NOT_FOUND", "no such tag", { hint: "sregistry list" }));
+    expect(JSON.parse(stderr.text)).toEqual({
+      error: { code: "NOT_FOUND", exit: 3, message: "no such tag", hint: "sregistry list" },
+    });
+  });
+
+  it("give an error one line and a hint, and no stack trace", async () => {
+    const { terminal: made, stderr } = terminal();
+    await made.failure(
+      new SregistryError("NOT_FOUND", "no such tag", { hint: "sregistry list", cause: new Error("x") }),
+    );
+    expect(stderr.text).toBe("error: no such tag\nhint: sregistry list\n");
+  });
+
+  it("end quietly when the reader has gone (sregistry list | head)", async () => {
+    const stream = new Writable({
+      write(_chunk, _encoding, done) {
+        done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+      },
+    });
+    const output = createOutput(stream);
+    await output.write("one\n");
+    await output.flush();
+    await output.write("two\n");
+    expect(output.closed).toBe(true);
+  });
+
+  it("refuse to ask where nobody can answer, and name the flag", async () => {
+    await expect(terminal().terminal.prompt.confirm("Delete a:1?", "--force")).rejects.toMatchObject({
+      code: "USAGE",
+      hint: "use --force",
+    });
+  });
+});
+
+describe("colour", () => {
+  it.each([
+    ["a terminal", { isTerminal: true, wanted: true, env: {} }, true],
+    ["a pipe", { isTerminal: false, wanted: true, env: {} }, false],
+    ["--no-color", { isTerminal: true, wanted: false, env: {} }, false],
+    ["NO_COLOR", { isTerminal: true, wanted: true, env: { NO_COLOR: "1" } }, false],
+    ["an empty NO_COLOR", { isTerminal: true, wanted: true, env: { NO_COLOR: "" } }, true],
+    ["TERM=dumb", { isTerminal: true, wanted: true, env: { TERM: "dumb" } }, false],
+  ])("%s", (_name, question, allowed) => expect(colourAllowed(question)).toBe(allowed));
+});
+
+describe("progress", () => {
+  function clock() {
+    const now = { ms: 0 };
+    return { now, read: () => now.ms };
+  }
+
+  it("is a line at the start, each 10 % and one at the end in a log", async () => {
+    const { now, read } = clock();
+    const stream = collector();
+    const progress = await createProgress({ mode: "plain", out: createOutput(stream), clock: read });
+    const task = progress.start("tool.sif", 1000);
+    for (let offset = 0; offset <= 1000; offset += 50) {
+      now.ms += 50;
+      task.at(offset);
+    }
+    task.done();
+    const lines = stream.text.trim().split("\n");
+    expect(lines.length).toBe(11);
+    expect(lines[0]).toBe("tool.sif: 1000 B");
+    expect(lines[1]).toMatch(/^tool\.sif: 10% /);
+    expect(lines.at(-1)).toBe("tool.sif: done, 1000 B in 1s (952 B/s)");
+  });
+
+  it("says after 30 s that it still goes on", async () => {
+    const { now, read } = clock();
+    const stream = collector();
+    const progress = await createProgress({ mode: "plain", out: createOutput(stream), clock: read });
+    const task = progress.start("tool.sif", 1_000_000);
+    now.ms = 31_000;
+    task.at(310);
+    expect(stream.text).toBe("tool.sif: 976.6 KiB\ntool.sif: 0% 0 B/s\n");
+  });
+
+  it("is one JSON object a line, with absolute offsets", async () => {
+    const stream = collector();
+    const progress = await createProgress({ mode: "json", out: createOutput(stream), clock: () => 0 });
+    const task = progress.start("tool.sif", 10);
+    task.state("resuming at 4 B");
+    task.at(4);
+    task.at(10);
+    task.done();
+    expect(
+      stream.text
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      { event: "start", name: "tool.sif", offset: 0, total: 10 },
+      { event: "state", name: "tool.sif", offset: 0, total: 10, state: "resuming at 4 B" },
+      { event: "progress", name: "tool.sif", offset: 4, total: 10 },
+      { event: "done", name: "tool.sif", offset: 10, total: 10 },
+    ]);
+  });
+});
