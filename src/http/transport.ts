@@ -18,7 +18,16 @@ export interface Body {
  */
 export type Auth =
   | { readonly kind: "none" }
-  | { readonly kind: "registry"; readonly repository?: string; readonly scopes: readonly string[] };
+  | {
+      readonly kind: "registry";
+      readonly repository?: string;
+      readonly scopes: readonly string[];
+      /**
+       * Sends a known credential without waiting for a 401. For endpoints that answer an anonymous request with less, or
+       * with 403 or 404 (the library API of Singularity Registry Server 2.1), instead of challenging it.
+       */
+      readonly eager?: boolean;
+    };
 
 export interface HttpRequest {
   readonly method: Method;
@@ -32,6 +41,8 @@ export interface HttpRequest {
   readonly retry: "safe" | "never";
   /** `follow` (default): by hand, credentials stay at their origin. `never`: a 3xx goes through `accept`. */
   readonly redirect?: "follow" | "never";
+  /** Milliseconds to wait for the answer once the body is sent; default: the transport's. A closing PUT may take long. */
+  readonly headersTimeout?: number;
   readonly signal: AbortSignal;
 }
 
