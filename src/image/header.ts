@@ -66,11 +66,10 @@ const DAMAGED = "the file is damaged: get it again, or ask its owner";
 function checkDescriptors(header: SifHeader, bytes: number, size: number, name: string): void {
   const { descriptorsTotal: total, descriptorsOffset: offset } = header;
   if (!(total >= 0 && total <= MOST_DESCRIPTORS)) {
-    throw headerError(name, `its header announces ${total} descriptors: at most ${MOST_DESCRIPTORS} are read`, DAMAGED);
+    throw headerError(name, `its number of descriptors is not from 0 to ${MOST_DESCRIPTORS}`, DAMAGED);
   }
   if (!(offset >= HEADER_SIZE && bytes >= total * DESCRIPTOR_SIZE)) {
-    const words = `${total} descriptors do not fit in ${bytes} bytes at byte ${offset}`;
-    throw headerError(name, words, DAMAGED);
+    throw headerError(name, `its header gives ${total} descriptors no valid position or size`, DAMAGED);
   }
   const end = offset + total * DESCRIPTOR_SIZE;
   if (!(end <= size)) {
