@@ -53,7 +53,7 @@ export function untrustedRealm(registry: URL, realm: URL, words = ""): Sregistry
   const said = words === "" ? "" : ` (${words})`;
   return new SregistryError(
     "UNAUTHORIZED",
-    `${registry.host} wants its login sent to ${realm.origin}, which is not known to belong to it; nothing was sent there${said}`,
+    `${registry.host} wants its login sent to ${realm.origin}, which is not known to belong to it; it was not sent there${said}`,
     { hint: `if ${realm.host} is the right token server: --trust-realm ${realm.host}` },
   );
 }
