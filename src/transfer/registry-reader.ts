@@ -1,0 +1,63 @@
+/** An image at an endpoint as something that image/ can read: by ranges, never the whole. */
+import type { Call } from "../call.ts";
+import { SregistryError } from "../errors.ts";
+import { createRetryPolicy } from "../http/retry-policy.ts";
+import type { ImageReader } from "../image/reader.ts";
+import { formatReference } from "../reference/format.ts";
+import type { ImageInfo, Registry } from "../registry/registry.ts";
+
+/** @throws SregistryError UNSUPPORTED where the endpoint does not tell the image's size. */
+export function registryReader(registry: Registry, image: ImageInfo, call: Call): ImageReader {
+  const name = formatReference(image.reference);
+  const { size } = image;
+  if (size === undefined) throw new SregistryError("UNSUPPORTED", `${registry.name} does not tell the size of ${name}`);
+  return {
+    size,
+    name,
+    async read(start, end) {
+      const retry = createRetryPolicy({
+        what: `bytes ${start} to ${end} of ${name}`,
+        signal: call.signal,
+        log: call.log,
+      });
+      for (;;) {
+        try {
+          return await readRange(registry, image, start, end, call);
+        } catch (error) {
+          await retry.next(error);
+        }
+      }
+    },
+  };
+}
+
+/** A server that ignores the range sends more before and after: both are passed over, and the rest is not fetched. */
+async function readRange(
+  registry: Registry,
+  image: ImageInfo,
+  start: number,
+  end: number,
+  call: Call,
+): Promise<Uint8Array> {
+  if (start >= end) return new Uint8Array(0);
+  const part = await registry.read(image, { start, end }, call);
+  const chunks: Buffer[] = [];
+  let offset = part.start;
+  try {
+    for await (const chunk of part.body) {
+      const bytes: Buffer = chunk;
+      chunks.push(bytes.subarray(Math.max(0, start - offset), Math.max(0, end - offset)));
+      offset += bytes.length;
+      if (offset >= end) break;
+    }
+  } finally {
+    part.body.destroy();
+  }
+  if (part.start > start || offset < end) {
+    throw new SregistryError(
+      "NETWORK",
+      `${registry.name} sent bytes ${part.start} to ${offset}, not ${start} to ${end}`,
+    );
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,54 @@
+/** Saved upload sessions, one small private file each: a Location may carry a signature that lets anybody write. */
+import { createHash } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { count, field, object, parseJson, string } from "../decode.ts";
+import { isCode } from "../errors.ts";
+import { writeError, writeFileAtomic } from "./atomic.ts";
+import { readSmallFile } from "./small-file.ts";
+import type { UploadKey, UploadSession, UploadSessions } from "./upload-session.ts";
+
+/** Milliseconds: registry:2 purges unfinished uploads after a week (storage.maintenance.uploadpurging). */
+const LIFETIME = 7 * 24 * 60 * 60 * 1000;
+
+export function createUploadSessions(directory: string, now: () => number = Date.now): UploadSessions {
+  const fileOf = (key: UploadKey): string => join(directory, `${fingerprint(key)}.json`);
+  return {
+    async load(key) {
+      const file = await readSmallFile(fileOf(key));
+      const session = file === undefined ? undefined : decode(file.text);
+      return session !== undefined && now() - session.saved < LIFETIME ? session : undefined;
+    },
+    async save(key, { location, offset }) {
+      const path = fileOf(key);
+      try {
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+      } catch (error) {
+        throw writeError(path, error);
+      }
+      await writeFileAtomic(path, `${JSON.stringify({ ...key, location, offset, saved: now() })}\n`);
+    },
+    forget: (key) => rm(fileOf(key), { force: true }),
+  };
+}
+
+function fingerprint({ origin, repository, source }: UploadKey): string {
+  return createHash("sha256")
+    .update(JSON.stringify([origin, repository, source]))
+    .digest("hex");
+}
+
+/** Undefined for a file that a crash or another version left: the upload then starts anew. */
+function decode(text: string): (UploadSession & { readonly saved: number }) | undefined {
+  try {
+    const json = object(parseJson(text, "session"), "session");
+    return {
+      location: field(json, "location", string, "session"),
+      offset: field(json, "offset", count, "session"),
+      saved: field(json, "saved", count, "session"),
+    };
+  } catch (error) {
+    if (isCode(error, "REPLY_INVALID")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,30 @@
+/** What an interrupted upload leaves behind, so that a later process can go on with it. The port; sessions.ts keeps files. */
+
+export interface UploadKey {
+  /** scheme://host:port of the registry. */
+  readonly origin: string;
+  readonly repository: string;
+  /** Source.identity: the very bytes that were being sent. */
+  readonly source: string;
+}
+
+export interface UploadSession {
+  /** Newest Location that the server gave; absolute. */
+  readonly location: string;
+  /** Bytes that the server has confirmed. */
+  readonly offset: number;
+}
+
+export interface UploadSessions {
+  /** Undefined when there is none, or only one too old to be alive at any server. */
+  load(key: UploadKey): Promise<UploadSession | undefined>;
+  save(key: UploadKey, session: UploadSession): Promise<void>;
+  forget(key: UploadKey): Promise<void>;
+}
+
+/** For uploads that are not worth remembering. */
+export const noUploadSessions: UploadSessions = {
+  load: async () => undefined,
+  save: async () => undefined,
+  forget: async () => undefined,
+};
