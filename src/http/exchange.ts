@@ -126,9 +126,13 @@ export class Exchange {
     if (this.#body?.push(chunk) === false) controller.pause();
   }
 
+  /**
+   * undici frees the connection a turn of the event loop after the answer's end; the reader hears of the end after that, so
+   * that its next request finds the connection instead of opening another.
+   */
   onResponseEnd(): void {
     this.#end();
-    this.#body?.push(null);
+    setImmediate(() => setImmediate(() => this.#body?.push(null)));
   }
 
   /** Also called when the answer came early and the rest of the request could not be sent: nobody listens then. */

@@ -9,6 +9,10 @@ interface Meaning {
 
 const lost = (words: string): Meaning => ({ code: "NETWORK", words: (host) => `${host} ${words}` });
 const cut: Meaning = lost("closed the connection before everything was transferred");
+const handshakeCut: Meaning = {
+  ...lost("closed the connection during the TLS handshake"),
+  hint: () => "if it is a plain http registry, add --plain-http",
+};
 const unreachable = (words: string): Meaning => ({
   code: "NETWORK",
   words: (host) => `${host} cannot be reached: ${words}`,
@@ -60,7 +64,9 @@ const CERTIFICATE =
 export function networkError(error: unknown, host: string): SregistryError {
   if (error instanceof SregistryError) return error;
   const code = systemCode(error) ?? "";
-  const meaning = MEANINGS[code];
+  const reason = error instanceof Error ? error.message : String(error);
+  const meaning =
+    code === "ECONNRESET" && reason.includes("before secure TLS connection") ? handshakeCut : MEANINGS[code];
   if (meaning !== undefined) {
     const hint = meaning.hint?.(host);
     return new SregistryError(meaning.code, meaning.words(host), {
@@ -68,7 +74,6 @@ export function networkError(error: unknown, host: string): SregistryError {
       ...(hint === undefined ? {} : { hint }),
     });
   }
-  const reason = error instanceof Error ? error.message : String(error);
   if (CERTIFICATE.test(code)) {
     return new SregistryError("TLS_UNVERIFIED", `the TLS certificate of ${host} cannot be verified: ${reason}`, {
       hint: "--ca-file FILE with the certificate authority of the registry",

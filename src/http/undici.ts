@@ -69,20 +69,21 @@ export function createWire(options: WireOptions): Transport {
   }
 
   /** A pool that speaks to `url`'s origin: at first hand, or through a tunnel of `proxy`. */
-  async function openPool(url: URL, proxy: HttpProxy | undefined): Promise<Pool> {
-    if (proxy === undefined) return makePool(url, await direct(url, url.host));
+  async function openPool(url: URL, proxy: HttpProxy | undefined, peer: string): Promise<Pool> {
+    if (proxy === undefined) return makePool(url, await direct(url, peer));
     const name = `proxy ${proxy.url.host} (${proxy.from})`;
     if (url.protocol === "http:") return makePool(proxy.url, await direct(proxy.url, name));
-    const proxyPool = await poolFor(proxy.url, undefined, `tunnel ${proxy.from}`);
+    const proxyPool = await poolFor(proxy.url, undefined, name);
     const tls = buildConnector({ ...(await tlsOptions(url.host)), timeout: options.timeouts.connect });
     return makePool(url, tunnel(proxyPool, proxy, name, careful(tls, url.host, connecting)));
   }
 
-  function poolFor(url: URL, proxy: HttpProxy | undefined, purpose = ""): Promise<Pool> {
-    const key = `${purpose} ${url.origin} ${proxy?.url.origin ?? ""}`;
+  /** `peer`: how errors call whom we connect to. */
+  function poolFor(url: URL, proxy: HttpProxy | undefined, peer = url.host): Promise<Pool> {
+    const key = [url.origin, peer, proxy?.url.origin ?? ""].join(" ");
     const known = pools.get(key);
     if (known !== undefined) return known;
-    const made = openPool(url, proxy);
+    const made = openPool(url, proxy, peer);
     pools.set(key, made);
     made.catch(() => pools.delete(key));
     return made;

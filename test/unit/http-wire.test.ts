@@ -88,13 +88,20 @@ afterEach(async () => {
 describe("one exchange", () => {
   test("a body comes whole, over a connection that is used again", async () => {
     const bytes = Buffer.alloc(3 * MIB, "sif");
-    faults.on({}, reply(200, { body: bytes, headers: { "x-two": "a" } }));
+    const ports = new Set<number | undefined>();
+    faults.on({}, (exchange) => {
+      ports.add(exchange.request.socket.remotePort);
+      return reply(200, { body: bytes })(exchange);
+    });
     for (const path of ["/a", "/b"]) {
       const response = await transport.send(get(path));
       expect(response.status).toBe(200);
       expect((await readCapped(response, 4 * MIB)).equals(bytes)).toBe(true);
     }
-    expect(faults.requests.map(({ headers }) => headers)).toEqual([
+    await discard(await transport.send(get("/c", { method: "HEAD" })));
+    await discard(await transport.send(get("/d")));
+    expect(ports.size).toBe(1);
+    expect(faults.requests.slice(0, 2).map(({ headers }) => headers)).toEqual([
       {
         host: faults.host,
         connection: "keep-alive",
