@@ -1,0 +1,206 @@
+/**
+ * One writer at a time for a file, among processes and hosts: a claim with its owner inside is given the lock's name by
+ * link(2), one step on NFS too (flock is granted to everybody on some Lustre, GPFS and NFS mounts). Locks are advice: what
+ * they protect is still replaced atomically.
+ */
+import { type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SregistryError, systemCode } from "../errors.ts";
+import { writeError } from "./atomic.ts";
+import { decodeOwner, lifeOf, newOwner, type Owner } from "./owner.ts";
+
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds to wait for others; default 30 s. */
+  readonly timeoutMs?: number | undefined;
+  /** Milliseconds between two looks at most; default 60. Long work on a shared file system looks less often. */
+  readonly longestPauseMs?: number | undefined;
+  /** Told once for every holder that is waited for. */
+  readonly waiting?: ((holder: Owner) => void) | undefined;
+}
+
+/** Milliseconds without a sign of life after which an owner of unknown life is taken for gone. */
+const STALE = 30_000;
+const SIGN_OF_LIFE = 5_000;
+const LONGEST_PAUSE = 60;
+const TIMEOUT = 30_000;
+/** Whoever waits, other users of a shared directory too, has to see whose lock it is. */
+const READABLE = 0o644;
+
+/** Callers of one process take turns here, so that only one of them at a time asks the disk. */
+const queues = new Map<string, Promise<void>>();
+
+/**
+ * Runs `work` while holding the lock file `path`, which is made for it and removed again.
+ * @throws SregistryError LOCKED naming the holder when `timeoutMs` have passed; DISK when no lock can be made there.
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
+  const before = queues.get(path) ?? Promise.resolve();
+  const turn = before.then(() => locked(path, work, options));
+  const over = turn.then(nothing, nothing);
+  queues.set(path, over);
+  try {
+    return await turn;
+  } finally {
+    if (queues.get(path) === over) queues.delete(path);
+  }
+}
+
+function nothing(): void {}
+
+async function locked<T>(path: string, work: () => Promise<T>, options: LockOptions): Promise<T> {
+  const owner = await newOwner();
+  const claim = `${path}.${owner.id}`;
+  const file = await openClaim(path, claim, owner);
+  // A sign of life that fails is one less: enough of them missing make the lock abandoned, which is what they are for.
+  const life = setInterval(() => void rewrite(file, owner).catch(nothing), SIGN_OF_LIFE);
+  life.unref();
+  try {
+    await acquire(path, claim, file, owner, options);
+    try {
+      return await work();
+    } finally {
+      // Another host may have taken the lock over while this process was suspended.
+      if ((await ownerOf(path))?.id === owner.id) await rm(path, { force: true });
+    }
+  } finally {
+    clearInterval(life);
+    await file.close();
+    await rm(claim, { force: true });
+  }
+}
+
+async function openClaim(path: string, claim: string, owner: Owner): Promise<FileHandle> {
+  try {
+    const file = await open(claim, "wx", READABLE);
+    await rewrite(file, owner);
+    return file;
+  } catch (error) {
+    await rm(claim, { force: true });
+    throw writeError(path, error);
+  }
+}
+
+async function acquire(
+  path: string,
+  claim: string,
+  file: FileHandle,
+  owner: Owner,
+  options: LockOptions,
+): Promise<void> {
+  const { signal, timeoutMs = TIMEOUT, longestPauseMs = LONGEST_PAUSE } = options;
+  const end = Date.now() + timeoutMs;
+  let holder: string | undefined;
+  for (let pause = 2; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    signal?.throwIfAborted();
+    if (await take(path, claim)) return;
+    await rewrite(file, owner);
+    if (await takeOver(path, claim)) return;
+    if (options.waiting !== undefined) {
+      const other = await ownerOf(path);
+      if (other !== undefined && other.id !== holder) options.waiting(other);
+      holder = other?.id ?? holder;
+    }
+    if (Date.now() > end) throw await waitedLongEnough(path, timeoutMs);
+    await sleep(pause * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+/** True when the lock is the claim's. An NFS server may have linked though its answer got lost: the link count knows. */
+async function take(path: string, claim: string): Promise<boolean> {
+  try {
+    await link(claim, path);
+    return true;
+  } catch (error) {
+    const code = systemCode(error) ?? "";
+    if (code === "EEXIST") return (await stat(claim)).nlink === 2;
+    if (["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code)) return takeWithoutLinks(path, claim);
+    throw writeError(path, error);
+  }
+}
+
+/** FAT and some FUSE file systems have no hard links; making a file exclusively is one step there as well. */
+async function takeWithoutLinks(path: string, claim: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, "wx", READABLE);
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return false;
+    throw writeError(path, error);
+  }
+  try {
+    await file.writeFile(await readFile(claim));
+    return true;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Puts the claim in place of a lock whose owner is gone. Whoever may do so for this very lock is settled by a second name
+ * that only one can make; the lock is looked at again under it, so a fresh lock is never taken for the abandoned one.
+ */
+async function takeOver(path: string, claim: string): Promise<boolean> {
+  const seen = await abandoned(path, claim);
+  if (seen === undefined) return false;
+  const right = `${path}.${seen}.gone`;
+  try {
+    await (await open(right, "wx", READABLE)).close();
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw writeError(path, error);
+    // Left by a process that was killed in the few steps below.
+    if (await isOld(right, claim)) await rm(right, { force: true });
+    return false;
+  }
+  try {
+    if ((await abandoned(path, claim)) !== seen) return false;
+    await rename(claim, path);
+    return true;
+  } finally {
+    await rm(right, { force: true });
+  }
+}
+
+/** The id of an abandoned lock's owner ("torn" for one without); undefined while it is held, or free. */
+async function abandoned(path: string, claim: string): Promise<string | undefined> {
+  const text = await present(readFile(path, "utf8"));
+  if (text === undefined) return undefined;
+  const owner = decodeOwner(text);
+  const life = owner === undefined ? "unknown" : await lifeOf(owner);
+  if (life === "lives") return undefined;
+  if (life === "unknown" && !(await isOld(path, claim))) return undefined;
+  return owner?.id ?? "torn";
+}
+
+/** Ages are by the file server's clock: the claim, written a moment ago, tells what time it is there. */
+async function isOld(path: string, claim: string): Promise<boolean> {
+  const [theirs, now] = await Promise.all([present(stat(path)), stat(claim)]);
+  return theirs !== undefined && now.mtimeMs - theirs.mtimeMs > STALE;
+}
+
+/** A sign of life: the same bytes again move the time of change by the file server's clock. The lock is the same file. */
+async function rewrite(file: FileHandle, owner: Owner): Promise<void> {
+  await file.write(JSON.stringify(owner), 0, "utf8");
+}
+
+async function ownerOf(path: string): Promise<Owner | undefined> {
+  const text = await present(readFile(path, "utf8"));
+  return text === undefined ? undefined : decodeOwner(text);
+}
+
+async function waitedLongEnough(path: string, timeoutMs: number): Promise<SregistryError> {
+  const owner = await ownerOf(path);
+  const whose = owner === undefined ? "" : ` by process ${owner.pid} on ${owner.host}`;
+  return new SregistryError("LOCKED", `${path} is held${whose}: waited ${Math.round(timeoutMs / 1000)} s`, {
+    hint: "wait for that process or end it; a lock whose owner is gone is taken over",
+  });
+}
+
+async function present<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (["ENOENT", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
