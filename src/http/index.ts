@@ -36,7 +36,7 @@ export interface TransportOptions {
 }
 
 /** Milliseconds (trust.md, section 1). */
-export const TIMEOUTS: Timeouts = { connect: 15_000, headers: 60_000, idle: 60_000 };
+const TIMEOUTS: Timeouts = { connect: 15_000, headers: 60_000, idle: 60_000 };
 
 const ANONYMOUS: CredentialSource = { find: async () => undefined };
 

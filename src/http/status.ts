@@ -56,8 +56,7 @@ export async function errorWords(response: HttpResponse): Promise<string> {
   }
 }
 
-/** Also for an error that says more than `refusal` knows, such as the auth decorator's. */
-export function codeOf(number: number): ErrorCode {
+function codeOf(number: number): ErrorCode {
   return (
     CODES[number] ?? (number >= 500 ? "SERVER_ERROR" : number === 425 || number === 499 ? "SERVER_ERROR" : "REFUSED")
   );

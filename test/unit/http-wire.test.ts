@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from "node:net";
 import { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +9,7 @@ import type { HttpRequest, Transport } from "../../src/http/transport.ts";
 import {
   cutRequest,
   cutResponse,
+  delay,
   type Faults,
   reply,
   replyEarly,
@@ -269,6 +271,12 @@ describe("what breaks on the way", () => {
     });
   });
 
+  test("a request may wait longer for its answer", async () => {
+    upstream.on({}, reply(200));
+    faults.on({}, delay(500));
+    expect((await transport.send(get("/a", { headersTimeout: 5000 }))).status).toBe(200);
+  });
+
   test("a body that stalls", async () => {
     upstream.on({}, reply(200, { body: "1234567890" }));
     faults.on({}, stall({ after: 5 }));
@@ -414,6 +422,24 @@ describe("stopping", () => {
     const sent = transport.send(get("/a", { signal: AbortSignal.timeout(50), retry: "safe" }));
     expect(await failure(sent)).toEqual({ code: "TIMEOUT", message: "the time set with --timeout is over" });
     expect(faults.count()).toBe(1);
+  });
+
+  test("while a TLS handshake hangs; close ends the connection, too", async () => {
+    const ended: Promise<unknown>[] = [];
+    const silent = createServer((socket) => {
+      socket.on("error", () => {}).resume();
+      ended.push(new Promise((done) => socket.once("close", done)));
+    });
+    await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
+    const url = new URL(`https://127.0.0.1:${(silent.address() as AddressInfo).port}/`);
+    const stop = new AbortController();
+    const sent = failure(transport.send(get("/", { url, signal: stop.signal })));
+    setTimeout(() => stop.abort(), 50);
+    expect((await sent).code).toBe("INTERRUPTED");
+    await transport.close();
+    expect(ended.length).toBe(1);
+    await Promise.all(ended);
+    silent.close();
   });
 
   test("close ends what is under way", async () => {
