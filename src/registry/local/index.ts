@@ -1,0 +1,3 @@
+/** The embedded registry: a store on the disk, and the port over it. */
+export { createLocalRegistry, type LocalRegistry } from "./registry.ts";
+export { openStore, type Store } from "./store.ts";

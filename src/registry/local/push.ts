@@ -1,0 +1,124 @@
+/** A SIF into the store: read once, hashed on its way to the disk, named last. */
+
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import type { Call, Task } from "../../call.ts";
+import { SregistryError } from "../../errors.ts";
+import { sifArtifact } from "../../image/artifact.ts";
+import { type Digest, digestOf, finishDigest } from "../../reference/digest.ts";
+import type { Source } from "../../transfer/source.ts";
+import type { PushRequest, PushResult } from "../registry.ts";
+import type { Repository } from "./repository.ts";
+import type { Store } from "./store.ts";
+import type { Upload } from "./upload.ts";
+
+type Arrival = { readonly digest: Digest; readonly transfer: "uploaded" | "present" | "mounted" };
+
+/** A concurrent delete may take a blob between its arrival and the manifest; then it is sent again. */
+const TRIES = 3;
+
+export async function pushImage(store: Store, request: PushRequest, call: Call): Promise<PushResult> {
+  const { reference, tags, source, title, metadata, description, plainManifest } = request;
+  await store.prepare();
+  const repository = store.repository(reference.path);
+  const task = call.progress.start(title, source.size);
+  try {
+    for (let left = TRIES; left > 0; left -= 1) {
+      const { digest, transfer } = await arrive(store, repository, request, task, call);
+      await source.unchanged();
+      const artifact = sifArtifact({ title, digest, size: source.size, metadata, description, plain: plainManifest });
+      await putBytes(repository, artifact.config);
+      const put = await repository.putManifest({ bytes: artifact.manifest, contentType: undefined, tags });
+      if (put.kind === "missing") continue;
+      task.done();
+      return { reference, digest, manifest: put.digest, transfer, tags };
+    }
+    throw new SregistryError("CONFLICT", `blobs of ${reference.path} were deleted while it was pushed, ${TRIES} times`);
+  } catch (error) {
+    task.fail();
+    throw error;
+  }
+}
+
+/** The SIF's bytes as a blob of the repository. */
+async function arrive(
+  store: Store,
+  repository: Repository,
+  request: PushRequest,
+  task: Task,
+  call: Call,
+): Promise<Arrival> {
+  if (await sizeIsKnown(repository, request)) {
+    task.state("comparing");
+    const digest = await hashSource(request.source, task, call);
+    if ((await repository.blobSize(digest)) === request.source.size) return { digest, transfer: "present" };
+  }
+  const upload = await repository.createUpload("sha256", true);
+  try {
+    await receive(upload, request.source, task, call);
+    const digest = await upload.digest("sha256");
+    if ((await upload.size()) !== request.source.size) await request.source.unchanged();
+    const holder = (await repository.blobSize(digest)) === undefined ? await store.holder(digest) : repository;
+    if (holder !== undefined && (await holder.blobSize(digest)) === request.source.size) {
+      if (holder === repository) return { digest, transfer: "present" };
+      if (await repository.mount(digest, holder)) return { digest, transfer: "mounted" };
+    }
+    task.state("writing to the disk");
+    await upload.commit(digest);
+    return { digest, transfer: "uploaded" };
+  } finally {
+    await upload.abort();
+  }
+}
+
+async function receive(upload: Upload, source: Source, task: Task, call: Call): Promise<void> {
+  const body = source.open(0);
+  const stop = (): void => void body.destroy();
+  call.signal.addEventListener("abort", stop, { once: true });
+  try {
+    call.signal.throwIfAborted();
+    await upload.append(body, { progress: (offset) => task.at(offset) });
+  } catch (error) {
+    call.signal.throwIfAborted();
+    throw error;
+  } finally {
+    call.signal.removeEventListener("abort", stop);
+    body.destroy();
+  }
+}
+
+/** When a tag has an image of this size already, it most likely is this one: then the file is read, but not written. */
+async function sizeIsKnown(repository: Repository, { tags, source }: PushRequest): Promise<boolean> {
+  const index = await repository.index();
+  for (const tag of tags) {
+    const entry = index?.tags.get(tag);
+    const document = entry === undefined ? undefined : await repository.document(entry);
+    if (document?.kind === "manifest" && document.layers.some(({ size }) => size === source.size)) return true;
+  }
+  return false;
+}
+
+async function hashSource(source: Source, task: Task, call: Call): Promise<Digest> {
+  const hash = createHash("sha256");
+  let offset = 0;
+  for await (const chunk of source.open(0)) {
+    call.signal.throwIfAborted();
+    hash.update(chunk);
+    offset += chunk.length;
+    task.at(offset);
+  }
+  return finishDigest(hash);
+}
+
+/** A small blob: the config. */
+async function putBytes(repository: Repository, bytes: Uint8Array): Promise<void> {
+  const digest = digestOf(bytes);
+  if ((await repository.blobSize(digest)) === bytes.length) return;
+  const upload = await repository.createUpload("sha256", true);
+  try {
+    await upload.append(Readable.from([bytes]));
+    await upload.commit(digest);
+  } finally {
+    await upload.abort();
+  }
+}
