@@ -1,0 +1,79 @@
+/** Manifests and indexes by tag or digest, and what refers to them. */
+import { LARGEST_DOCUMENT, MEDIA_TYPES } from "../../image/document.ts";
+import { isDigest } from "../../reference/digest.ts";
+import type { ManifestInput } from "../../registry/local/repository.ts";
+import { type Exchange, readBody, reply, replyBytes, replyJson } from "../exchange.ts";
+import { Failure, meaning } from "../failure.ts";
+import type { Parameters, Route } from "../router.ts";
+import { digestIn, manifestName, nameUnknown, repositoryAt, tagIn } from "./names.ts";
+
+const MANIFEST = "/v2/{name}/manifests/{reference}";
+
+export const manifestRoutes: readonly Route[] = [
+  { method: "GET", path: MANIFEST, handle: getManifest },
+  { method: "PUT", path: MANIFEST, handle: putManifest },
+  { method: "DELETE", path: MANIFEST, handle: deleteManifest },
+  { method: "GET", path: "/v2/{name}/referrers/{digest}", handle: getReferrers },
+];
+
+async function getManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const repository = repositoryAt(exchange, parameters);
+  const name = manifestName(parameters["reference"] ?? "");
+  const found = await repository.manifest(name);
+  if (found === undefined) {
+    if ((await repository.index()) === undefined) throw nameUnknown(repository);
+    throw new Failure(404, "MANIFEST_UNKNOWN", `${repository.path} has no manifest ${name}`);
+  }
+  const { digest, mediaType, bytes } = found;
+  const etag = `"${digest}"`;
+  const headers = { "content-type": mediaType, "docker-content-digest": digest, etag };
+  if (exchange.request.headers["if-none-match"] === etag) return reply(exchange, 304, headers);
+  replyBytes(exchange, 200, bytes, headers);
+}
+
+async function putManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const repository = repositoryAt(exchange, parameters);
+  const name = manifestName(parameters["reference"] ?? "");
+  const more = exchange.query.getAll("tag").map(tagIn);
+  await exchange.store.prepare();
+  const bytes = await readBody(exchange, LARGEST_DOCUMENT);
+  const contentType = exchange.request.headers["content-type"];
+  const input: ManifestInput = isDigest(name)
+    ? { bytes, contentType, digest: name, tags: more }
+    : { bytes, contentType, tags: [name, ...more] };
+  const put = await meaning(
+    { INTEGRITY: [400, "DIGEST_INVALID"], REPLY_INVALID: [400, "MANIFEST_INVALID"] },
+    repository.putManifest(input),
+  );
+  if (put.kind === "missing") {
+    const detail = put.blobs.map((digest) => ({ digest }));
+    throw new Failure(400, "MANIFEST_BLOB_UNKNOWN", `${repository.path} lacks ${put.blobs.join(", ")}`, { detail });
+  }
+  reply(exchange, 201, {
+    location: `/v2/${repository.path}/manifests/${put.digest}`,
+    "docker-content-digest": put.digest,
+    ...(put.subject === undefined ? {} : { "oci-subject": put.subject }),
+    ...(more.length === 0 ? {} : { "oci-tag": more }),
+  });
+}
+
+/** A tag goes alone, its manifest stays by digest; a digest goes with all its tags. */
+async function deleteManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const repository = repositoryAt(exchange, parameters);
+  const name = manifestName(parameters["reference"] ?? "");
+  const gone = isDigest(name) ? await repository.deleteManifest(name) : await repository.deleteTag(name);
+  if (!gone) throw new Failure(404, "MANIFEST_UNKNOWN", `${repository.path} has no manifest ${name}`);
+  reply(exchange, 202);
+}
+
+/** An image index of what has the digest as its subject; empty for one that nobody ever pushed. */
+async function getReferrers(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const referrers = await repositoryAt(exchange, parameters).referrers(digestIn(parameters["digest"]));
+  const wanted = exchange.query.get("artifactType");
+  const manifests = wanted === null ? referrers : referrers.filter(({ artifactType }) => artifactType === wanted);
+  replyJson(
+    exchange,
+    { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests },
+    { "content-type": MEDIA_TYPES.index, ...(wanted === null ? {} : { "oci-filters-applied": "artifactType" }) },
+  );
+}

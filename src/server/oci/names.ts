@@ -1,0 +1,37 @@
+/** Parameters of OCI routes into the store's types; what is wrong with them, in the specification's codes. */
+import { type Digest, isDigest } from "../../reference/digest.ts";
+import { isTag } from "../../reference/name.ts";
+import type { Tag } from "../../reference/reference.ts";
+import type { Repository } from "../../registry/local/repository.ts";
+import type { Exchange } from "../exchange.ts";
+import { Failure } from "../failure.ts";
+import type { Parameters } from "../router.ts";
+
+/** @throws SregistryError REFERENCE_INVALID, which becomes 400 NAME_INVALID. */
+export function repositoryAt({ store }: Exchange, parameters: Parameters): Repository {
+  return store.repository(parameters["name"] ?? "");
+}
+
+export function digestIn(text: string | null | undefined): Digest {
+  if (text !== null && text !== undefined && isDigest(text)) return text;
+  const given = text === null || text === undefined ? "no digest is given" : `${quoted(text)} is no digest`;
+  throw new Failure(400, "DIGEST_INVALID", `${given}: expected sha256:<64 hex digits> or sha512:<128 hex digits>`);
+}
+
+/** A manifest's name in a path. A colon makes it a digest, as no tag has one. */
+export function manifestName(text: string): Tag | Digest {
+  return text.includes(":") ? digestIn(text) : tagIn(text);
+}
+
+export function tagIn(text: string): Tag {
+  if (isTag(text)) return text;
+  throw new Failure(400, "MANIFEST_INVALID", `${quoted(text)} is no tag: expected [A-Za-z0-9_][A-Za-z0-9._-]{0,127}`);
+}
+
+export function nameUnknown({ path }: Repository): Failure {
+  return new Failure(404, "NAME_UNKNOWN", `there is no repository ${path}`);
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 160));
+}

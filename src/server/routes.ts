@@ -1,0 +1,8 @@
+/** Every route of the server. */
+import { blobRoutes } from "./oci/blobs.ts";
+import { listRoutes } from "./oci/lists.ts";
+import { manifestRoutes } from "./oci/manifests.ts";
+import { uploadRoutes } from "./oci/uploads.ts";
+import type { Route } from "./router.ts";
+
+export const ROUTES: readonly Route[] = [...listRoutes, ...uploadRoutes, ...blobRoutes, ...manifestRoutes];
