@@ -1,0 +1,99 @@
+/**
+ * Our own configuration: the user's config.yaml over the site's in /etc. What Singularity shares is not here, since its own
+ * files must not hold keys it does not know.
+ */
+import { join } from "node:path";
+import { geteuid } from "node:process";
+import { SregistryError } from "../errors.ts";
+import type { Host } from "../reference/reference.ts";
+import { readSmallFile, type SmallFile } from "../transfer/small-file.ts";
+import type { HostSettings, Settings } from "./settings.ts";
+
+export type { HostSettings, Settings } from "./settings.ts";
+
+/** `hosts` and `trustedRealms` have the site's entries for the hosts that the user's file does not name. */
+export interface Config extends Omit<Settings, "hosts"> {
+  readonly plainHttp: readonly Host[];
+  readonly trustedRealms: ReadonlyMap<string, readonly string[]>;
+  /** Most specific first: a host, then `*.` and a long domain, then a short one. */
+  readonly hosts: readonly HostSettings[];
+  /** Where each setting is from: `/home/me/.config/sregistry/config.yaml, line 3`. */
+  readonly sources: ReadonlyMap<keyof Settings, string>;
+}
+
+export interface ConfigOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's home directory. */
+  readonly home: string;
+  /** Instead of the user's own file; has to exist. */
+  readonly file?: string | undefined;
+  /** The site's file; default /etc/sregistry/config.yaml. */
+  readonly siteFile?: string | undefined;
+}
+
+interface Layer {
+  readonly settings: Settings;
+  readonly sources: ReadonlyMap<keyof Settings, string>;
+}
+
+/** @throws SregistryError CONFIG_INVALID naming file, line and setting; also for a file that others could have changed. */
+export async function loadConfig(options: ConfigOptions): Promise<Config> {
+  const { home, siteFile = "/etc/sregistry/config.yaml" } = options;
+  const [site, user] = await Promise.all([
+    loadLayer(siteFile, home),
+    options.file === undefined ? loadLayer(userConfigFile(options), home) : loadNamed(options.file, home),
+  ]);
+  const settings = { ...site?.settings, ...user?.settings };
+  return {
+    ...settings,
+    plainHttp: settings.plainHttp ?? [],
+    trustedRealms: merged(site?.settings.trustedRealms, user?.settings.trustedRealms),
+    hosts: [...merged(site?.settings.hosts, user?.settings.hosts).values()].sort(bySpecificity),
+    sources: merged(site?.sources, user?.sources),
+  };
+}
+
+/** $XDG_CONFIG_HOME/sregistry/config.yaml; as the XDG specification wants it, a relative directory does not count. */
+export function userConfigFile({ env, home }: Pick<ConfigOptions, "env" | "home">): string {
+  const xdg = env["XDG_CONFIG_HOME"] ?? "";
+  return join(xdg.startsWith("/") ? xdg : join(home, ".config"), "sregistry", "config.yaml");
+}
+
+async function loadNamed(file: string, home: string): Promise<Layer> {
+  const layer = await loadLayer(file, home);
+  if (layer !== undefined) return layer;
+  throw new SregistryError("CONFIG_INVALID", `${file}, named as the configuration, does not exist`);
+}
+
+async function loadLayer(file: string, home: string): Promise<Layer | undefined> {
+  const found = await readSmallFile(file);
+  if (found === undefined) return undefined;
+  refuseForeign(file, found);
+  // Most users have no file of their own, so the parser is loaded for those who do.
+  const { parseSettings } = await import("./settings.ts");
+  return parseSettings(found.text, file, home);
+}
+
+/** It says whom to trust: nobody but the user and the administrator may have written it. */
+function refuseForeign(file: string, { stat }: SmallFile): void {
+  const uid = geteuid?.();
+  if (uid !== undefined && stat.uid !== uid && stat.uid !== 0) {
+    throw new SregistryError("CONFIG_INVALID", `${file} belongs to another user (uid ${stat.uid}): it is not read`, {
+      hint: `chown ${uid} ${file}`,
+    });
+  }
+  if ((stat.mode & 0o002) !== 0) {
+    throw new SregistryError("CONFIG_INVALID", `${file} can be changed by everybody: it is not read`, {
+      hint: `chmod o-w ${file}`,
+    });
+  }
+}
+
+function bySpecificity(a: HostSettings, b: HostSettings): number {
+  const wild = Number(a.host.startsWith("*.")) - Number(b.host.startsWith("*."));
+  return wild || b.host.length - a.host.length;
+}
+
+function merged<K, V>(site: ReadonlyMap<K, V> | undefined, user: ReadonlyMap<K, V> | undefined): ReadonlyMap<K, V> {
+  return new Map([...(site ?? []), ...(user ?? [])]);
+}

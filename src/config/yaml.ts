@@ -1,0 +1,102 @@
+/**
+ * YAML as far as a configuration needs it: one document of maps, lists and scalars of the core schema, with the line of
+ * each. The only place that names the yaml package.
+ */
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { SregistryError } from "../errors.ts";
+
+export interface YamlNode {
+  readonly value: YamlValue;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** Maps are Maps: no key of a file is a property of anything (js-yaml CVE-2025-64718). */
+export type YamlValue = string | number | boolean | null | readonly YamlNode[] | ReadonlyMap<string, YamlNode>;
+
+const DEEPEST = 16;
+/** Uses of aliases, each time one is met: nothing can be multiplied (js-yaml CVE-2026-53550). */
+const MOST_ALIASES = 10;
+
+/** @throws SregistryError CONFIG_INVALID naming `file` and the line. An empty text is `null`. */
+export function parseYaml(text: string, file: string): YamlNode {
+  const lines = new LineCounter();
+  try {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      schema: "core",
+      merge: false,
+      uniqueKeys: true,
+      stringKeys: true,
+      logLevel: "silent",
+    });
+    const problem = document.errors[0] ?? document.warnings[0];
+    if (problem !== undefined)
+      throw wrong(file, lines.linePos(problem.pos[0]).line, lowerFirst(problem.message), problem);
+    return new Reader(document, lines, file).read(document.contents, 1, 0);
+  } catch (error) {
+    if (error instanceof SregistryError) throw error;
+    // CVE-2026-33532: deep nesting is a RangeError there, not an error of YAML.
+    throw new SregistryError("CONFIG_INVALID", `${file} cannot be read as YAML`, { cause: error });
+  }
+}
+
+class Reader {
+  readonly #document: Document;
+  readonly #lines: LineCounter;
+  readonly #file: string;
+  #aliases = 0;
+
+  constructor(document: Document, lines: LineCounter, file: string) {
+    this.#document = document;
+    this.#lines = lines;
+    this.#file = file;
+  }
+
+  /** `parentLine`: for a value that is not there (`key:`), which has no place of its own. */
+  read(node: unknown, parentLine: number, depth: number): YamlNode {
+    if (node === null || node === undefined) return { value: null, line: parentLine };
+    if (depth > DEEPEST) throw wrong(this.#file, parentLine, `more than ${DEEPEST} levels`);
+    if (isAlias(node)) return this.#alias(node.resolve(this.#document), this.#lineOf(node, parentLine), depth);
+    if (isScalar(node)) return { value: scalar(node.value), line: this.#lineOf(node, parentLine) };
+    if (isSeq(node)) {
+      const line = this.#lineOf(node, parentLine);
+      return { value: node.items.map((item) => this.read(item, line, depth + 1)), line };
+    }
+    if (!isMap(node)) throw wrong(this.#file, parentLine, "something that is no map, list or scalar");
+    const line = this.#lineOf(node, parentLine);
+    const entries = node.items.map(({ key, value }): readonly [string, YamlNode] => {
+      const keyLine = isScalar(key) ? this.#lineOf(key, line) : line;
+      return [
+        isScalar(key) ? String(key.value) : String(key),
+        { ...this.read(value, keyLine, depth + 1), line: keyLine },
+      ];
+    });
+    return { value: new Map(entries), line };
+  }
+
+  #alias(target: Node | undefined, line: number, depth: number): YamlNode {
+    this.#aliases += 1;
+    if (this.#aliases > MOST_ALIASES) throw wrong(this.#file, line, `more than ${MOST_ALIASES} uses of aliases`);
+    return { ...this.read(target, line, depth + 1), line };
+  }
+
+  #lineOf({ range }: Pick<Node, "range">, otherwise: number): number {
+    return range === undefined || range === null ? otherwise : this.#lines.linePos(range[0]).line;
+  }
+}
+
+function scalar(value: unknown): string | number | boolean | null {
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  return value === null || value === undefined ? null : String(value);
+}
+
+/** An error about one line of a configuration file. */
+export function wrong(file: string, line: number, what: string, cause?: unknown): SregistryError {
+  return new SregistryError("CONFIG_INVALID", `${file}, line ${line}: ${what}`, cause === undefined ? {} : { cause });
+}
+
+function lowerFirst(text: string): string {
+  return `${text[0]?.toLowerCase() ?? ""}${text.slice(1)}`;
+}
