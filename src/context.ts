@@ -43,7 +43,6 @@ export function createContext({ flags, env, cwd, stdin, nodeVersion, signal, ter
       cwd,
       userAgent: `sregistry/${VERSION} (node ${nodeVersion}; ${platform()} ${arch()})`,
       log: terminal.log,
-      signal,
       flags,
     });
   };

@@ -1,5 +1,5 @@
 /** The command tree, built from the verbs' definitions. Only the verb that is used is loaded. */
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Help, Option } from "commander";
 import type { Environment } from "./client/services.ts";
 import { GLOBAL_OPTIONS } from "./commands/globals.ts";
 import { VERBS, type VerbEntry } from "./commands/index.ts";
@@ -42,19 +42,18 @@ export async function parseProgram(input: ProgramInput): Promise<Program> {
     await root.parseAsync([...(await helpWords(root, input.argv))], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0 && error.code !== "commander.help") throw usageError(error);
-    return printing(written.join(""), input.env, error.exitCode);
+    // Without a verb Commander shows its help as a failure; here it is the answer.
+    const isHelp = error.exitCode === 0 || error.code === "commander.help";
+    if (!isHelp) throw usageError(error);
+    return printing(written.join("") || root.helpInformation(), input.env);
   }
-  return parsed ?? printing(root.helpInformation(), input.env, 0);
+  return parsed ?? printing(root.helpInformation(), input.env);
 }
 
-function printing(text: string, env: Environment, exitCode: number): Program {
+function printing(text: string, env: Environment): Program {
   return {
     flags: readFlags(GLOBAL_OPTIONS, {}, env),
-    async run(context) {
-      if (exitCode !== 0) throw new SregistryError("USAGE", "no verb is named", { hint: "sregistry --help" });
-      await context.terminal.block(text);
-    },
+    run: (context) => context.terminal.block(text),
   };
 }
 
@@ -72,7 +71,7 @@ function rootCommand({ version, columns }: ProgramInput, write: (text: string) =
       getOutHelpWidth: () => Math.min(columns, 100),
       getErrHelpWidth: () => Math.min(columns, 100),
     })
-    .configureHelp({ subcommandTerm: (command) => command.name(), showGlobalOptions: false })
+    .configureHelp({ subcommandTerm: (command) => command.name(), formatHelp: verbsFirst })
     .showSuggestionAfterError(true);
   for (const spec of GLOBAL_OPTIONS) root.addOption(option(spec));
   root.addHelpText(
@@ -88,6 +87,13 @@ First steps:
 Help on a verb: sregistry help VERB`,
   );
   return root;
+}
+
+/** Commander writes options before commands; what a newcomer looks for is the verbs. */
+function verbsFirst(command: Command, helper: Help): string {
+  const sections = Help.prototype.formatHelp.call(helper, command, helper).trimEnd().split("\n\n");
+  const isOptions = (section: string): boolean => section.startsWith("Options:");
+  return `${[...sections.filter((one) => !isOptions(one)), ...sections.filter(isOptions)].join("\n\n")}\n`;
 }
 
 function verbStub(root: Command, entry: VerbEntry): Command {

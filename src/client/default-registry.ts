@@ -1,4 +1,5 @@
 /** The registry that a name without scheme belongs to, as --registry, SREGISTRY_REGISTRY or the configuration say. */
+import type { Log } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { looksLikeHost, parseHost } from "../reference/host.ts";
 import { parseRepoPath, parseTag } from "../reference/name.ts";
@@ -68,8 +69,15 @@ export function unplace(reference: PlacedReference, registry: DefaultRegistry): 
   const { path, selector } = reference;
   if (registry.kind === "local") return reference.scheme === "local" ? { path, selector } : reference;
   if (reference.scheme !== "oras" || reference.host !== registry.host) return reference;
-  const prefix = registry.prefix === undefined ? "" : `${registry.prefix}/`;
-  return path.startsWith(prefix) ? { path: parseRepoPath(path.slice(prefix.length)), selector } : reference;
+  const below = withoutPrefix(path, registry);
+  return below === undefined ? reference : { path: below, selector };
+}
+
+/** `path` below the default registry's prefix; undefined when it is elsewhere. */
+export function withoutPrefix(path: RepoPath, registry: DefaultRegistry): RepoPath | undefined {
+  if (registry.kind === "local" || registry.prefix === undefined) return path;
+  const prefix = `${registry.prefix}/`;
+  return path.startsWith(prefix) ? parseRepoPath(path.slice(prefix.length)) : undefined;
 }
 
 /** The same image under another tag. */
@@ -81,4 +89,18 @@ const LATEST = parseTag("latest");
 
 function prefixed(prefix: RepoPath | undefined, path: RepoPath): RepoPath {
   return prefix === undefined ? path : parseRepoPath(`${prefix}/${path}`);
+}
+
+/** --registry (or its variable) > the configuration > the embedded store. */
+export function chooseDefault(flag: string | undefined, configured: string | undefined, log: Log): DefaultRegistry {
+  if (flag !== undefined) {
+    log.verbose(`default registry: ${flag} (--registry or SREGISTRY_REGISTRY)`);
+    return parseDefaultRegistry(flag, "--registry");
+  }
+  if (configured !== undefined) {
+    log.verbose(`default registry: ${configured} (configuration)`);
+    return parseDefaultRegistry(configured, "registry in config.yaml");
+  }
+  log.verbose("default registry: the embedded store (nothing else is set)");
+  return { kind: "local" };
 }

@@ -63,3 +63,16 @@ async function readTokens(file: string): Promise<readonly Secret[]> {
   if (tokens.length === 0) throw new SregistryError("USAGE", `--token-file ${file} holds no token`);
   return tokens.map((token) => new Secret(token));
 }
+
+export interface StoreReport {
+  /** One line each: what is wrong, and what was done about it. */
+  readonly problems: readonly string[];
+  /** Problems that are still there. */
+  readonly remaining: number;
+}
+
+/** Looks for what a crash or a full disk left in the store; with `repair` mends it. */
+export async function checkStore(services: Services, { repair }: { readonly repair: boolean }): Promise<StoreReport> {
+  const report = await openStore(services.store).check({ repair });
+  return report;
+}

@@ -1,16 +1,34 @@
 /** What the operations stand on: one transport, one chooser of endpoints, one default registry; each built on first use. */
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join, resolve as resolvePath } from "node:path";
 import type { Log } from "../call.ts";
-import type { Config } from "../config/config.ts";
-import type { Credentials } from "../credentials/chain.ts";
+import { type Config, loadConfig } from "../config/config.ts";
+import { type Credentials, createCredentials } from "../credentials/chain.ts";
+import { SregistryError } from "../errors.ts";
+import { baseUrl } from "../http/address.ts";
+import type { CredentialSource } from "../http/credential.ts";
+import { createTransport } from "../http/index.ts";
 import type { Transport } from "../http/transport.ts";
-import { formatReference } from "../reference/format.ts";
+import { parseRepoPath } from "../reference/name.ts";
 import type { Pattern } from "../reference/pattern.ts";
 import type { Host, PlacedReference, Reference, RepoPath } from "../reference/reference.ts";
 import { createOpener, type Opener } from "../registry/open.ts";
-import { type DefaultRegistry, parseDefaultRegistry, placeReference } from "./default-registry.ts";
+import type { Registry } from "../registry/registry.ts";
+import { createUploadSessions } from "../transfer/sessions.ts";
+import { chooseDefault, placePath, placeReference, unplace, withoutPrefix } from "./default-registry.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the command line (or a program that uses the API) decides; the configuration fills in the rest. */
+export interface ServiceFlags {
+  readonly registry?: string | undefined;
+  readonly store?: string | undefined;
+  readonly authfile?: string | undefined;
+  readonly caFile?: string | undefined;
+  readonly plainHttp?: boolean;
+  readonly insecureTls?: boolean;
+  readonly offline?: boolean;
+}
 
 export interface ServiceOptions {
   readonly env: Environment;
@@ -19,32 +37,105 @@ export interface ServiceOptions {
   readonly cwd: string;
   readonly userAgent: string;
   readonly log: Log;
-  readonly registry?: string;
-  readonly store?: string;
-  readonly authfile?: string;
-  readonly caFile?: string;
-  readonly plainHttp?: boolean;
-  readonly insecureTls?: boolean;
-  readonly offline?: boolean;
+  readonly flags: ServiceFlags;
 }
 
 export interface Services extends AsyncDisposable {
   readonly cwd: string;
-  readonly log: Log;
   readonly open: Opener;
   /** Directory of the embedded registry. */
   readonly store: string;
   /** Directory of the content-addressed image cache. */
   readonly cacheDirectory: string;
+  readonly config: Config;
   place(reference: Reference): PlacedReference;
-  placePattern(pattern: Pattern): PatternPlace;
-  transport(): Promise<Transport>;
-  credentials(): Promise<Credentials>;
-  baseUrl(host: Host): Promise<URL>;
+  /** The repository `path`, as a pattern names it, at the pattern's endpoint. */
+  placePath(pattern: Pattern, path: RepoPath): PlacedReference;
+  /** As the user would write it: without scheme at the default registry. */
+  unplace(reference: PlacedReference): Reference;
+  /** A repository of the pattern's endpoint below the default registry's prefix; undefined when it is elsewhere. */
+  belowPrefix(pattern: Pattern, path: RepoPath): RepoPath | undefined;
+  openFor(pattern: Pattern): Promise<Registry>;
+  /** For requests to `host`, with its logins; --insecure-tls applies to it alone. */
+  transport(host: Host): Transport;
+  /** The same without any login: to prove one. */
+  anonymousTransport(host: Host): Transport;
+  baseUrl(host: Host): URL;
+  readonly credentials: Credentials;
 }
 
-/** Where a pattern's answers come from, and how to write them so that they can be pasted back. */
-export interface PatternPlace {
-  at(path: RepoPath): PlacedReference;
-  show(reference: PlacedReference): string;
+export async function createServices({ env, home, cwd, userAgent, log, flags }: ServiceOptions): Promise<Services> {
+  const config = await loadConfig({ env, home });
+  const chosen = chooseDefault(flags.registry, config.registry, log);
+  const data = env["XDG_DATA_HOME"] || join(home, ".local", "share");
+  const caches = env["XDG_CACHE_HOME"] || join(home, ".cache");
+  const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
+  const store = resolvePath(cwd, flags.store ?? config.store ?? join(data, "sregistry", "registry"));
+  const credentials = createCredentials({ env, home, authfile: flags.authfile ?? config.authfile, log });
+  const made: Transport[] = [];
+  const makeTransport = (host: Host, credentials?: CredentialSource): Transport => {
+    refuseOffline(flags.offline === true, host);
+    const transport = createTransport({
+      userAgent,
+      env,
+      caFile: flags.caFile ?? config.caFile,
+      readFile: (path) => readFile(path, "utf8"),
+      insecureHosts: flags.insecureTls === true ? [host] : [],
+      trustedRealms: config.trustedRealms.get(host) ?? [],
+      log,
+      ...(credentials === undefined ? {} : { credentials }),
+    });
+    made.push(transport);
+    return transport;
+  };
+  const transport = remembered((host: Host) => makeTransport(host, credentials));
+  const plainHttp = (host: Host): boolean =>
+    flags.plainHttp === true ||
+    config.plainHttp.includes(host) ||
+    (chosen.kind === "oras" && chosen.host === host && chosen.plainHttp === true);
+  const services: Services = {
+    cwd,
+    store,
+    cacheDirectory: resolvePath(cwd, env["SREGISTRY_CACHEDIR"] || join(caches, "sregistry")),
+    config,
+    credentials,
+    transport,
+    anonymousTransport: (host) => makeTransport(host),
+    baseUrl: (host) => baseUrl(host, { plainHttp: plainHttp(host) }),
+    open: createOpener({
+      store,
+      transport,
+      baseUrl: (host) => services.baseUrl(host),
+      uploadSessions: createUploadSessions(join(state, "sregistry", "uploads")),
+      hostRules: config.hosts,
+    }),
+    place: (reference) => placeReference(reference, chosen),
+    placePath: (pattern, path) => placePath(pattern, path, chosen),
+    unplace: (reference) => unplace(reference, chosen),
+    belowPrefix: ({ scheme }, path) => (scheme === undefined ? withoutPrefix(path, chosen) : path),
+    openFor: (pattern) => services.open(placePath(pattern, pattern.path ?? ANY, chosen)),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(made.map((one) => one.close()));
+    },
+  };
+  return services;
 }
+
+function remembered<K, V>(make: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>();
+  return (key) => {
+    const value = known.get(key) ?? make(key);
+    known.set(key, value);
+    return value;
+  };
+}
+
+function refuseOffline(offline: boolean, host: Host): void {
+  if (!offline) return;
+  throw new SregistryError("NETWORK", `${host} cannot be asked: --offline opens no connection`, {
+    hint: "run it once without --offline",
+  });
+}
+
+/** Opening an endpoint asks for a path; which one does not matter. */
+const ANY = parseRepoPath("any");

@@ -7,14 +7,13 @@ import type { HostRules } from "./oci/hosts.ts";
 import type { Registry } from "./registry.ts";
 
 export interface Endpoints {
-  transport(): Promise<Transport>;
+  transport(host: Host): Transport;
   /** http or https root of an OCI host. */
-  baseUrl(host: Host): Promise<URL>;
-  uploadSessions(): Promise<UploadSessions>;
+  baseUrl(host: Host): URL;
+  readonly uploadSessions: UploadSessions;
   readonly hostRules: HostRules;
   /** Directory of the embedded registry. */
   readonly store: string;
-  readonly offline: boolean;
 }
 
 export type Opener = (reference: PlacedReference) => Promise<Registry>;
@@ -42,16 +41,9 @@ async function open(reference: PlacedReference, endpoints: Endpoints): Promise<R
       hint: "oras:// and local:// are supported",
     });
   }
-  if (endpoints.offline) {
-    throw new SregistryError("NETWORK", `${reference.host} cannot be asked: --offline opens no connection`, {
-      hint: "run it without --offline once, so that the image is in the cache",
-    });
-  }
   const { createOciRegistry } = await import("./oci/index.ts");
-  const [transport, baseUrl, sessions] = await Promise.all([
-    endpoints.transport(),
-    endpoints.baseUrl(reference.host),
-    endpoints.uploadSessions(),
-  ]);
-  return createOciRegistry({ host: reference.host, baseUrl, transport, hostRules: endpoints.hostRules, sessions });
+  const { host } = reference;
+  const { hostRules, uploadSessions: sessions } = endpoints;
+  const transport = endpoints.transport(host);
+  return createOciRegistry({ host, baseUrl: endpoints.baseUrl(host), transport, hostRules, sessions });
 }

@@ -48,6 +48,8 @@ export interface PushRequest {
   /** Undefined for a file that is no SIF (--any-file). */
   readonly metadata: ImageMetadata | undefined;
   readonly description?: string;
+  /** A repository of the same endpoint that may hold the bytes: they are mounted from there if it lets us. */
+  readonly from?: RepoPath;
   /** Exactly Singularity's manifest: config `{}`, no annotations of ours. */
   readonly plainManifest: boolean;
 }
@@ -81,6 +83,17 @@ export interface Capabilities {
   /** What `delete` would remove, tags that go with it included. */
   deletable(reference: PlacedReference, call: Call): Promise<DeleteResult>;
   delete(reference: PlacedReference, call: Call): Promise<DeleteResult>;
+  /** What is attached to an image by a `subject`: signatures, SBOMs. */
+  referrers(image: ImageInfo, call: Call): Promise<readonly Referrer[]>;
+}
+
+export interface Referrer {
+  readonly digest: Digest;
+  /** Of the artifact: its artifactType, or its config's media type. */
+  readonly type: string;
+  /** Bytes of its manifest. */
+  readonly size: number;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface ResolveOptions {
@@ -114,4 +127,5 @@ const POWER_NAMES: Record<keyof Capabilities, string> = {
   tag: "set tags",
   deletable: "delete images",
   delete: "delete images",
+  referrers: "tell what is attached to an image",
 };

@@ -1,0 +1,151 @@
+/** Resolving names to SIFs, and reading their bytes by ranges. */
+import { arch } from "node:os";
+import { Readable } from "node:stream";
+import type { Call } from "../../call.ts";
+import { SregistryError } from "../../errors.ts";
+import { MANIFEST_LIMIT, readCapped } from "../../http/body.ts";
+import { parseContentRange } from "../../http/range.ts";
+import type { HttpResponse } from "../../http/transport.ts";
+import { goArchitecture } from "../../image/architecture.ts";
+import { sifLayer } from "../../image/artifact.ts";
+import { configMetadata } from "../../image/config.ts";
+import type { Descriptor } from "../../image/document.ts";
+import { HEADER_SIZE, hasSifMagic, notSif } from "../../image/header.ts";
+import type { ImageMetadata } from "../../image/metadata.ts";
+import { chooseByArchitecture } from "../../image/platform.ts";
+import { digestAlgorithm, digestOf } from "../../reference/digest.ts";
+import { formatReference } from "../../reference/format.ts";
+import type { PlacedReference } from "../../reference/reference.ts";
+import type { BodyPart, ByteRange, ImageInfo, ResolveOptions } from "../registry.ts";
+import { type OciApi, repositoryAuth } from "./api.ts";
+import { type FetchedDocument, fetchDocument } from "./manifests.ts";
+
+export interface ResolvedImage extends ImageInfo {
+  /** Where the metadata is, if this artifact carries any. */
+  readonly config: Descriptor;
+}
+
+/** @throws SregistryError UNSUPPORTED or IMAGE_INVALID for what is no SIF, NOT_FOUND for a missing architecture. */
+export async function resolveImage(
+  api: OciApi,
+  reference: PlacedReference,
+  { architecture }: ResolveOptions,
+  call: Call,
+): Promise<ResolvedImage> {
+  const named = await fetchDocument(api, reference, call);
+  const { fetched, platform } = await imageOf(api, reference, named, architecture, call);
+  const { document, digest } = fetched;
+  if (document.kind !== "manifest") {
+    throw new SregistryError("UNSUPPORTED", `${formatReference(reference)} is an index of indexes`);
+  }
+  const { layer, certain } = sifLayer(document);
+  const image: ResolvedImage = {
+    reference,
+    size: layer.size,
+    digest: layer.digest,
+    manifest: digest,
+    architecture: platform,
+    mediaType: layer.mediaType,
+    annotations: document.annotations,
+    config: document.config,
+  };
+  if (!certain) await requireMagic(api, image, call);
+  return image;
+}
+
+interface Chosen {
+  readonly fetched: FetchedDocument;
+  readonly platform: string | undefined;
+}
+
+async function imageOf(
+  api: OciApi,
+  reference: PlacedReference,
+  named: FetchedDocument,
+  architecture: string | undefined,
+  call: Call,
+): Promise<Chosen> {
+  if (named.document.kind === "manifest") return { fetched: named, platform: undefined };
+  const entry = chooseByArchitecture(named.document, architecture, goArchitecture(arch()));
+  const selector = { kind: "digest", digest: entry.digest } as const;
+  return {
+    fetched: await fetchDocument(api, { ...reference, selector }, call),
+    platform: entry.platform?.architecture,
+  };
+}
+
+/** A layer whose type says nothing is a SIF if its first bytes say so (`oras push` without a type). */
+async function requireMagic(api: OciApi, image: ResolvedImage, call: Call): Promise<void> {
+  const { body } = await readBlob(api, image, { start: 0, end: Math.min(HEADER_SIZE, image.size ?? 0) }, call);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= HEADER_SIZE) break;
+  }
+  const head = Buffer.concat(chunks);
+  if (!hasSifMagic(head)) throw notSif(head, formatReference(image.reference));
+}
+
+/** Undefined when the config carries no metadata of ours: the SIF itself is asked then. */
+export async function configOf(
+  api: OciApi,
+  { reference, config }: ResolvedImage,
+  call: Call,
+): Promise<ImageMetadata | undefined> {
+  // `{}`, and what other clients write instead.
+  if (config.size <= 2 || config.size > MANIFEST_LIMIT) return undefined;
+  const auth = repositoryAuth(reference.path, "pull");
+  const url = api.blobUrl(reference.path, config.digest);
+  const response = await api.send({ method: "GET", url, accept: [200], auth }, call);
+  const bytes = await readCapped(response, config.size);
+  if (digestOf(bytes, digestAlgorithm(config.digest)) !== config.digest) {
+    throw new SregistryError(
+      "INTEGRITY",
+      `the config of ${formatReference(reference)} has not the digest ${config.digest}`,
+    );
+  }
+  return configMetadata(bytes);
+}
+
+/**
+ * 206 with exactly the range, or 200 with the whole; anything else is an error. A range at the end is never asked for:
+ * registry:2 2.8 answers 416 with the length of the whole blob, and a client that keeps the connection hangs.
+ */
+export async function readBlob(api: OciApi, image: ImageInfo, range: ByteRange, call: Call): Promise<BodyPart> {
+  const { reference, size, digest } = image;
+  if (digest === undefined || size === undefined)
+    throw new SregistryError("INTERNAL", "an OCI image without a descriptor");
+  const end = Math.min(range.end ?? size, size);
+  if (range.start >= end) return { start: range.start, total: size, body: Readable.from([]) };
+  const ranged = range.start > 0 || end < size;
+  const response = await api.send(
+    {
+      method: "GET",
+      url: api.blobUrl(reference.path, digest),
+      accept: ranged ? [200, 206] : [200],
+      headers: ranged ? { range: `bytes=${range.start}-${end - 1}` } : {},
+      auth: repositoryAuth(reference.path, "pull"),
+    },
+    call,
+  );
+  return response.status === 206 ? partOf(api, response, range.start, end, size) : wholeOf(response);
+}
+
+function wholeOf(response: HttpResponse): BodyPart {
+  const length = response.headers.get("content-length");
+  return { start: 0, total: length === undefined ? undefined : Number(length), body: response.body };
+}
+
+function partOf(api: OciApi, response: HttpResponse, start: number, end: number, size: number): BodyPart {
+  const text = response.headers.get("content-range");
+  const got = parseContentRange(text);
+  const right = got !== undefined && got.start === start && got.end === end && (got.total ?? size) === size;
+  if (right) return { start, total: size, body: response.body };
+  response.body.destroy();
+  throw new SregistryError(
+    "REPLY_INVALID",
+    `${api.host} was asked for bytes ${start}-${end - 1} of ${size} and sent ${text ?? "none that it names"}`,
+  );
+}

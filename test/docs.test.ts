@@ -1,0 +1,56 @@
+/** What the documents say against what the program is. */
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { GLOBAL_OPTIONS } from "../src/commands/globals.ts";
+import { VERBS } from "../src/commands/index.ts";
+import { EXIT_STATUS } from "../src/errors.ts";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const read = (name: string): string => readFileSync(join(ROOT, name), "utf8");
+
+describe("docs/errors.md", () => {
+  it("has every code with its exit status, and no other", () => {
+    const rows = [...read("docs/errors.md").matchAll(/^\| ([A-Z_]+) \| (\d+) \|/gm)];
+    expect(Object.fromEntries(rows.map(([, code, exit]) => [code, Number(exit)]))).toEqual(EXIT_STATUS);
+  });
+});
+
+describe("README.md", () => {
+  it("shows every verb by example", () => {
+    const missing = VERBS.filter(
+      ({ name }) =>
+        !new RegExp(`^(?:.*[|(] ?)?sregistry ${name}\\b|\\$\\(sregistry ${name}\\b`, "m").test(read("README.md")),
+    );
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
+  it("has a row for every exit status", () => {
+    const statuses = [...new Set(Object.values(EXIT_STATUS))].filter(
+      (exit) => !new RegExp(`\\| (?:\\d+, )?${exit}\\b`).test(read("README.md")),
+    );
+    expect(statuses).toEqual([]);
+  });
+
+  it("names every flag that all verbs share", () => {
+    const shown = GLOBAL_OPTIONS.filter(({ hidden }) => hidden !== true).map(
+      ({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? flags,
+    );
+    const aliases = new Map([
+      ["--quiet", "-q"],
+      ["--verbose", "-v"],
+    ]);
+    expect(shown.filter((flag) => !read("README.md").includes(`\`${aliases.get(flag) ?? flag}`))).toEqual([]);
+  });
+});
+
+describe("every verb", () => {
+  it.each(VERBS.map(({ name, load }) => ({ name, load })))(
+    "$name has examples that begin with the program and parse",
+    async ({ name, load }) => {
+      const verb = await load();
+      expect(verb.examples.length).toBeGreaterThan(0);
+      expect(verb.examples.filter(({ command }) => !command.includes(`sregistry ${name}`))).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,48 @@
+/** Every endpoint behind the contract suite, each on a fresh store. */
+import { silentLog } from "../../src/call.ts";
+import { createTransport } from "../../src/http/index.ts";
+import { parseHost } from "../../src/reference/host.ts";
+import { createLocalRegistry } from "../../src/registry/local/index.ts";
+import { openStore } from "../../src/registry/local/store.ts";
+import { createOciRegistry } from "../../src/registry/oci/index.ts";
+import type { Registry } from "../../src/registry/registry.ts";
+import { createRegistryServer } from "../../src/server/server.ts";
+
+export interface Endpoint {
+  readonly registry: Registry;
+  /** What a name of this endpoint begins with: `local://`, `oras://127.0.0.1:40123/`. */
+  readonly prefix: string;
+  close(): Promise<void>;
+}
+
+export interface EndpointKind {
+  readonly title: string;
+  open(storeDirectory: string): Promise<Endpoint>;
+}
+
+export const ENDPOINTS: readonly EndpointKind[] = [
+  { title: "local:// on a store", open: openLocal },
+  { title: "oras:// at the embedded registry", open: openOci },
+];
+
+async function openLocal(directory: string): Promise<Endpoint> {
+  return { registry: createLocalRegistry(openStore(directory)), prefix: "local://", close: async () => undefined };
+}
+
+async function openOci(directory: string): Promise<Endpoint> {
+  const server = await createRegistryServer({
+    store: openStore(directory),
+    listen: { host: "127.0.0.1", port: 0 },
+    log: silentLog,
+  });
+  const baseUrl = new URL(server.url);
+  const transport = createTransport({ userAgent: "sregistry-test", env: {}, log: silentLog });
+  return {
+    registry: createOciRegistry({ host: parseHost(baseUrl.host), baseUrl, transport }),
+    prefix: `oras://${baseUrl.host}/`,
+    async close() {
+      await transport.close();
+      await server.close();
+    },
+  };
+}
