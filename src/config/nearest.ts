@@ -1,6 +1,6 @@
 /** The known name that a mistyped one was probably meant to be; undefined when none is near. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  const limit = word.length < 3 ? 1 : Math.max(2, Math.floor(word.length / 3));
   const ranked = known
     .map((name) => ({ name, distance: distance(word.toLowerCase(), name) }))
     .filter((candidate) => candidate.distance <= limit)

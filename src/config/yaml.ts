@@ -29,7 +29,7 @@ export function parseYaml(text: string, file: string): YamlNode {
       merge: false,
       uniqueKeys: true,
       stringKeys: true,
-      logLevel: "silent",
+      logLevel: "error",
     });
     const problem = document.errors[0] ?? document.warnings[0];
     if (problem !== undefined)

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, readlink, realpath, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, readlink, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 
@@ -31,7 +31,7 @@ export async function writeFileAtomic(path: string, content: string, options: At
     await rename(temporary, target);
     await syncDirectory(dirname(target));
   } catch (error) {
-    await rm(temporary, { force: true });
+    await present(unlink(temporary));
     throw writeError(path, error);
   }
 }
@@ -125,7 +125,7 @@ async function present<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return undefined;
     throw error;
   }
 }

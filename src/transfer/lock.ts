@@ -3,7 +3,7 @@
  * link(2), one step on NFS too (flock is granted to everybody on some Lustre, GPFS and NFS mounts). Locks are advice: what
  * they protect is still replaced atomically.
  */
-import { type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SregistryError, systemCode } from "../errors.ts";
 import { writeError } from "./atomic.ts";
@@ -61,12 +61,12 @@ async function locked<T>(path: string, work: () => Promise<T>, options: LockOpti
       return await work();
     } finally {
       // Another host may have taken the lock over while this process was suspended.
-      if ((await ownerOf(path))?.id === owner.id) await rm(path, { force: true });
+      if ((await ownerOf(path))?.id === owner.id) await present(unlink(path));
     }
   } finally {
     clearInterval(life);
     await file.close();
-    await rm(claim, { force: true });
+    await present(unlink(claim));
   }
 }
 
@@ -76,7 +76,7 @@ async function openClaim(path: string, claim: string, owner: Owner): Promise<Fil
     await rewrite(file, owner);
     return file;
   } catch (error) {
-    await rm(claim, { force: true });
+    await present(unlink(claim));
     throw writeError(path, error);
   }
 }
@@ -149,7 +149,7 @@ async function takeOver(path: string, claim: string): Promise<boolean> {
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw writeError(path, error);
     // Left by a process that was killed in the few steps below.
-    if (await isOld(right, claim)) await rm(right, { force: true });
+    if (await isOld(right, claim)) await present(unlink(right));
     return false;
   }
   try {
@@ -157,7 +157,7 @@ async function takeOver(path: string, claim: string): Promise<boolean> {
     await rename(claim, path);
     return true;
   } finally {
-    await rm(right, { force: true });
+    await present(unlink(right));
   }
 }
 
@@ -200,7 +200,7 @@ async function present<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (["ENOENT", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
+    if (["ENOENT", "ENOTDIR", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
     throw error;
   }
 }
