@@ -48,7 +48,7 @@ async function arrive(
   task: Task,
   call: Call,
 ): Promise<Arrival> {
-  if (await sizeIsKnown(repository, request)) {
+  if (await sizeIsKnown(repository, request.source)) {
     task.state("comparing");
     const digest = await hashSource(request.source, task, call);
     if ((await repository.blobSize(digest)) === request.source.size) return { digest, transfer: "present" };
@@ -87,12 +87,14 @@ async function receive(upload: Upload, source: Source, task: Task, call: Call): 
   }
 }
 
-/** When a tag has an image of this size already, it most likely is this one: then the file is read, but not written. */
-async function sizeIsKnown(repository: Repository, { tags, source }: PushRequest): Promise<boolean> {
-  const index = await repository.index();
-  for (const tag of tags) {
-    const entry = index?.tags.get(tag);
-    const document = entry === undefined ? undefined : await repository.document(entry);
+/** Manifests, newest first, that are asked for the size of their image. */
+const ASKED = 200;
+
+/** An image of this size in the repository most likely is this one: then the file is read, but not written. */
+async function sizeIsKnown(repository: Repository, source: Source): Promise<boolean> {
+  const entries = [...((await repository.index())?.manifests.values() ?? [])].slice(-ASKED);
+  for (const entry of entries.reverse()) {
+    const document = await repository.document(entry);
     if (document?.kind === "manifest" && document.layers.some(({ size }) => size === source.size)) return true;
   }
   return false;

@@ -71,6 +71,10 @@ export interface Repository {
   deleteTag(tag: Tag): Promise<boolean>;
   /** With its tags. `unused`: and the blobs that no other manifest here needs. False when it is not there. */
   deleteManifest(digest: Digest, options?: { readonly unused?: boolean }): Promise<boolean>;
+  /** Takes a manifest off the index alone, when `broken` says so under the lock. */
+  forget(digest: Digest, broken: () => Promise<boolean>): Promise<void>;
+  /** Removes the unused ones of these blobs, and gives back which. */
+  collect(candidates: readonly Digest[]): Promise<readonly Digest[]>;
   referrers(subject: Digest): Promise<readonly JsonObject[]>;
   /** Digests that some manifest here names, the manifests' own among them. */
   referenced(index: RepositoryIndex): Promise<ReadonlySet<Digest>>;
@@ -111,9 +115,11 @@ export function repositoryOf(layout: Layout, uploads: Map<string, Upload>): Repo
     return digests;
   }
 
-  async function removeUnused(candidates: readonly Digest[], index: RepositoryIndex): Promise<void> {
+  async function removeUnused(candidates: readonly Digest[], index: RepositoryIndex): Promise<readonly Digest[]> {
     const used = await referenced(index);
-    for (const digest of candidates) if (!used.has(digest)) await removeFile(layout.blob(digest));
+    const unused = candidates.filter((digest) => !used.has(digest));
+    for (const digest of unused) await removeFile(layout.blob(digest));
+    return unused;
   }
 
   async function putManifest({ bytes, contentType, digest: expected, tags }: ManifestInput): Promise<PutManifest> {
@@ -216,6 +222,24 @@ export function repositoryOf(layout: Layout, uploads: Map<string, Upload>): Repo
       return true;
     },
     deleteManifest,
+    async forget(digest, broken) {
+      let gone = false;
+      const before = async (): Promise<void> => {
+        gone = await broken();
+      };
+      const remove = removeManifest(digest);
+      await onDisk(`cannot write to ${layout.directory}`, () =>
+        file.edit((index) => (gone ? remove(index) : index.entries), { before }),
+      );
+    },
+    async collect(candidates) {
+      let removed: readonly Digest[] = [];
+      const before = async (index: RepositoryIndex): Promise<void> => {
+        removed = await removeUnused(candidates, index);
+      };
+      await onDisk(`cannot delete in ${layout.directory}`, () => file.edit(({ entries }) => entries, { before }));
+      return removed;
+    },
     referrers: async (subject) => readReferrers(layout, subject, (await file.read())?.manifests ?? new Map()),
     referenced,
   };
