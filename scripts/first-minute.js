@@ -65,7 +65,7 @@ try {
     const remote = `oras://${new URL(url).host}`;
     step("Push over HTTP, with two tags", ["push", IMAGE, `${remote}/lab/tiny`, "--tag", "1.1", "--tag", "latest"]);
     step("What the registry lists", ["list", remote]);
-    step("Labels across its images", ["labels", remote]);
+    step("Labels across its images", ["labels", remote, "--key", "maintainer"]);
     step("Inspect without a download", ["inspect", `${remote}/lab/tiny:1.1`]);
     step("Pull over HTTP", ["pull", "-o", "over-http.sif", `${remote}/lab/tiny:1.1`]);
     compare(join(home, "over-http.sif"));

@@ -46,17 +46,21 @@ export function createContext({ flags, env, cwd, stdin, nodeVersion, signal, ter
       flags,
     });
   };
+  const remembered = (): Promise<Services> => {
+    services ??= buildServices();
+    return services;
+  };
   return {
     flags,
     version: VERSION,
     platform: { node: nodeVersion, platform: platform(), architecture: arch() },
     cwd,
     terminal,
-    call: async () => ({ signal, progress: await terminal.progress(), log: terminal.log }),
-    services: () => {
-      services ??= buildServices();
-      return services;
+    async call() {
+      const { config } = await remembered();
+      return { signal, progress: await terminal.progress(config.progress), log: terminal.log };
     },
+    services: remembered,
     readInput: () => readAll(stdin, signal),
     async [Symbol.asyncDispose]() {
       const built = await services?.catch(() => undefined);

@@ -15,11 +15,19 @@ const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .map((name) => join(SRC, name));
 
-const sources = new Map(files.map((file) => [relative(SRC, file), readFileSync(file, "utf8")]));
+/** Code alone: comments speak of anything. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+}
+
+const sources = new Map(files.map((file) => [relative(SRC, file), withoutComments(readFileSync(file, "utf8"))]));
+
+/** `import ... from "x"`, `export ... from "x"`, `import("x")`. */
+const IMPORT = /^(?:import|export)\s[^"=();]*?\bfrom\s+"([^"\n]+)"|\bimport\("([^"\n]+)"\)/gm;
 
 const imports: readonly Import[] = [...sources].flatMap(([file, text]) =>
-  [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => {
-    const name = match[1] ?? "";
+  [...text.matchAll(IMPORT)].map((match) => {
+    const name = match[1] ?? match[2] ?? "";
     return { file, target: name.startsWith(".") ? relative(SRC, resolve(SRC, dirname(file), name)) : name };
   }),
 );

@@ -83,6 +83,7 @@ export async function createServices({ env, home, cwd, userAgent, log, flags }: 
       insecureHosts: flags.insecureTls === true ? [host] : [],
       trustedRealms: config.trustedRealms.get(host) ?? [],
       log,
+      ...(config.retryAfterLimit === undefined ? {} : { retry: { longestRetryAfter: config.retryAfterLimit } }),
       ...(credentials === undefined ? {} : { credentials }),
     });
     made.push(transport);

@@ -52,9 +52,9 @@ async function listDescribed(
   for await (const entry of entries) {
     const { image, metadata } = await describeEntry(entry);
     if (flags.json) {
-      const { size, digest, architecture } = image;
+      const { size, digest } = image;
       const shown = Object.fromEntries(parts.map((part) => [part, metadata[part] ?? null]));
-      containers.push({ name: entry.name, size, digest, architecture, ...shown });
+      containers.push({ name: entry.name, size, digest, architecture: metadata.architecture, ...shown });
       continue;
     }
     await terminal.title(entry.name);

@@ -1,9 +1,9 @@
+import { withTag } from "../client/default-registry.ts";
 import { type PushInput, planPush, push as pushImage } from "../client/push.ts";
 import { SregistryError } from "../errors.ts";
 import { formatReference } from "../reference/format.ts";
-import { parseReference } from "../reference/parse.ts";
 import { parseTag } from "../reference/name.ts";
-import { withTag } from "../client/default-registry.ts";
+import { parseReference } from "../reference/parse.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
 interface Input extends PushInput {

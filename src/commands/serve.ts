@@ -40,10 +40,9 @@ export const serve = defineVerb<Input>({
   async run(input, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     if (input.check) {
-      const report = await checkStore(services, { repair: input.repair }, call);
+      const report = await checkStore(services, { repair: input.repair });
       if (context.flags.json) await context.terminal.json({ ...report });
-      else for (const problem of report.problems) await context.terminal.line(problem.message);
-      call.log.info(report.summary);
+      else for (const problem of report.problems) await context.terminal.line(problem);
       if (report.remaining > 0) {
         throw new SregistryError("INTEGRITY", `${report.remaining} problems remain in ${services.store}`, {
           hint: "sregistry serve --check --repair",

@@ -33,7 +33,8 @@ export interface Terminal {
   readonly out: Output;
   readonly log: Log;
   readonly prompt: Prompt;
-  progress(): Promise<Progress>;
+  /** `configured`: the mode where no flag says otherwise. */
+  progress(configured?: ProgressMode): Promise<Progress>;
   /** One line of the answer. */
   line(text: string): Promise<void>;
   /** A heading of the answer: `text` in colour, where there is colour. */
@@ -78,8 +79,9 @@ export function createTerminal(streams: TerminalStreams, options: TerminalOption
     out,
     log,
     prompt: createPrompt({ possible: canAsk, input: streams.stdin, output: streams.stderr, signal: options.signal }),
-    async progress() {
-      const mode = resolveMode(options, err);
+    async progress(configured = "auto") {
+      const progressFlag = options.progress === "auto" ? configured : options.progress;
+      const mode = resolveMode({ ...options, progress: progressFlag }, err);
       const progress = await createProgress({ mode, out: err, clock: () => performance.now() });
       if (mode === "bar") bars = progress as Bars;
       return progress;
