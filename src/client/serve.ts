@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
+import { type CheckReport, checkStore } from "../registry/local/check.ts";
 import { openStore } from "../registry/local/store.ts";
 import { Secret } from "../secret.ts";
 import { createRegistryServer } from "../server/server.ts";
@@ -64,15 +65,7 @@ async function readTokens(file: string): Promise<readonly Secret[]> {
   return tokens.map((token) => new Secret(token));
 }
 
-export interface StoreReport {
-  /** One line each: what is wrong, and what was done about it. */
-  readonly problems: readonly string[];
-  /** Problems that are still there. */
-  readonly remaining: number;
-}
-
 /** Looks for what a crash or a full disk left in the store; with `repair` mends it. */
-export async function checkStore(services: Services, { repair }: { readonly repair: boolean }): Promise<StoreReport> {
-  const report = await openStore(services.store).check({ repair });
-  return report;
+export function checkEmbedded(services: Services, repair: boolean, call: Call): Promise<CheckReport> {
+  return checkStore(openStore(services.store), { repair }, call);
 }

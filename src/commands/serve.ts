@@ -1,4 +1,7 @@
-import { checkStore, serve as serveStore } from "../client/serve.ts";
+import type { Call } from "../call.ts";
+import { checkEmbedded, serve as serveStore } from "../client/serve.ts";
+import type { Services } from "../client/services.ts";
+import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { defineVerb } from "./verb.ts";
 
@@ -8,7 +11,7 @@ interface Input {
   readonly tokenFile: string | undefined;
   readonly allowedHosts: readonly string[];
   readonly check: boolean;
-  readonly repair: boolean;
+  readonly dryRun: boolean;
 }
 
 export const serve = defineVerb<Input>({
@@ -18,38 +21,28 @@ export const serve = defineVerb<Input>({
     { flags: "--token-file <file>", description: "tokens that may write, one a line; needed beyond loopback" },
     { flags: "--public-read", description: "beyond loopback: anybody may read" },
     { flags: "--allow-host <name>", description: "a further name that this server is called by", repeatable: true },
-    { flags: "--check", description: "look for what a crash or a full disk left, and say it; do not serve" },
-    { flags: "--repair", description: "with --check: mend it" },
+    { flags: "--check", description: "find and mend what a crash or a full disk left; do not serve", noEnv: true },
+    { flags: "--dry-run", description: "with --check: only say it", noEnv: true },
   ],
   examples: [
     { command: "sregistry serve", says: "the embedded registry at http://127.0.0.1:5000" },
     { command: "sregistry serve --listen 0.0.0.0:5000 --token-file tokens --public-read", says: "for a group" },
-    { command: "sregistry serve --check --repair", says: "after a crash" },
+    { command: "sregistry serve --check", says: "after a crash" },
   ],
   parse(_words, flags) {
-    if (flags.on("repair") && !flags.on("check")) throw new SregistryError("USAGE", "--repair goes with --check");
+    if (flags.on("dry-run") && !flags.on("check")) throw new SregistryError("USAGE", "--dry-run goes with --check");
     return {
       listen: flags.text("listen") ?? "127.0.0.1:5000",
       publicRead: flags.on("public-read"),
       tokenFile: flags.text("token-file"),
       allowedHosts: flags.texts("allow-host"),
       check: flags.on("check"),
-      repair: flags.on("repair"),
+      dryRun: flags.on("dry-run"),
     };
   },
   async run(input, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
-    if (input.check) {
-      const report = await checkStore(services, { repair: input.repair });
-      if (context.flags.json) await context.terminal.json({ ...report });
-      else for (const problem of report.problems) await context.terminal.line(problem);
-      if (report.remaining > 0) {
-        throw new SregistryError("INTEGRITY", `${report.remaining} problems remain in ${services.store}`, {
-          hint: "sregistry serve --check --repair",
-        });
-      }
-      return;
-    }
+    if (input.check) return check(services, input.dryRun, context, call);
     await serveStore(services, input, call, async (url) => {
       if (context.flags.json) await context.terminal.json({ url, store: services.store });
       else await context.terminal.line(url);
@@ -57,3 +50,14 @@ export const serve = defineVerb<Input>({
     });
   },
 });
+
+async function check(services: Services, dryRun: boolean, { flags, terminal }: Context, call: Call): Promise<void> {
+  const report = await checkEmbedded(services, !dryRun, call);
+  if (flags.json) await terminal.json({ ...report });
+  else for (const problem of report.problems) await terminal.line(problem.message);
+  call.log.info(report.summary);
+  if (report.remaining === 0) return;
+  throw new SregistryError("INTEGRITY", `${report.remaining} problems remain in ${services.store}`, {
+    hint: "sregistry serve --check",
+  });
+}

@@ -6,7 +6,6 @@ import { safeText } from "./safe-text.ts";
 import { formatDuration, formatRate, formatSize } from "./units.ts";
 
 export type ProgressMode = "auto" | "bar" | "plain" | "json" | "none";
-export const PROGRESS_MODES: readonly ProgressMode[] = ["auto", "bar", "plain", "json", "none"];
 
 /** Milliseconds since an arbitrary start. */
 export type Clock = () => number;
