@@ -15,13 +15,13 @@ import { clean } from "./words.ts";
 export function credentialOf(entry: JsonObject, file: string, key: string): Credential | undefined {
   const where = `${file}: auths[${JSON.stringify(key)}]`;
   const from = `${file} (auths ${JSON.stringify(key)})`;
-  const text = (name: string): string => {
-    const value = inConfig(optional(string), entry[name], `${where}.${name}`) ?? "";
-    return clean(value, `${where}.${name}`);
-  };
+  const raw = (name: string): string => inConfig(optional(string), entry[name], `${where}.${name}`) ?? "";
+  const text = (name: string): string => clean(raw(name), `${where}.${name}`);
   const bearer = text("registrytoken");
   if (bearer !== "") return { kind: "bearer", token: new Secret(bearer), from };
-  const pair = text("auth").trim() === "" ? namedPair(text) : decodePair(text("auth").trim(), where);
+  // Go's base64 passes over line breaks, which base64(1) puts in after 76 characters.
+  const auth = raw("auth").replaceAll(/\s/g, "");
+  const pair = auth === "" ? namedPair(text) : decodePair(auth, where);
   const identity = text("identitytoken");
   if (identity !== "") {
     const username = pair?.username ?? "";

@@ -109,6 +109,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "its directory does not exist",
   ENOTDIR: "a part of the path is no directory",
   EISDIR: "it is a directory",
+  EEXIST: "a file is in its place",
 };
 
 /** A system error of writing `path` as SregistryError DISK; anything else as it is. */
