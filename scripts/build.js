@@ -11,7 +11,7 @@ const { version } = JSON.parse(await readFile("package.json", "utf8"));
 
 await rm("dist", { recursive: true, force: true });
 await build({
-  entryPoints: ["src/main.ts", "src/index.ts"],
+  entryPoints: ["src/start.ts", "src/index.ts"],
   outdir: "dist",
   bundle: true,
   splitting: true,

@@ -27,14 +27,14 @@ async function main(): Promise<void> {
   process.on("SIGTERM", onSignal);
   const { env, argv, stdin, stdout, stderr } = process;
   let terminal: Terminal | undefined;
-  const terminalFor = (flags: Flags, signal: AbortSignal): Terminal =>
+  const terminalFor = (flags: Flags, signal: AbortSignal): Promise<Terminal> =>
     createTerminal({ stdin, stdout, stderr }, { ...globalFlags(flags), env, signal });
   try {
     const columns = stdout.columns ?? 80;
     const program = await parseProgram({ argv: argv.slice(2), env, version: VERSION, columns });
     const flags = globalFlags(program.flags);
     const signal = withTimeout(interruption.signal, flags.timeout);
-    terminal = terminalFor(program.flags, signal);
+    terminal = await terminalFor(program.flags, signal);
     await using context = createContext({
       flags,
       env,
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
   } catch (error) {
     const failure = asFailure(error);
     process.exitCode = failure.exitStatus;
-    terminal ??= terminalFor(rawFlags(argv), interruption.signal);
+    terminal ??= await terminalFor(rawFlags(argv), interruption.signal);
     await terminal.failure(failure);
   }
   await terminal.flush();

@@ -1,6 +1,4 @@
 /** Colour, only where a terminal wants it. */
-import { Chalk } from "chalk";
-
 export interface Style {
   bold(text: string): string;
   dim(text: string): string;
@@ -17,8 +15,9 @@ export const plainStyle: Style = {
   name: (text) => text,
 };
 
-/** ANSI 16 colours: they follow the user's own palette, dark or light. */
-export function colourStyle(): Style {
+/** ANSI 16 colours: they follow the user's own palette, dark or light. Loaded only where there is colour. */
+export async function colourStyle(): Promise<Style> {
+  const { Chalk } = await import("chalk");
   const chalk = new Chalk({ level: 1 });
   return {
     bold: (text) => chalk.bold(text),

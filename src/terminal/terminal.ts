@@ -55,15 +55,15 @@ export interface Terminal {
 /** Version of the shape of every `--json` document. */
 export const JSON_SCHEMA_VERSION = 1;
 
-export function createTerminal(streams: TerminalStreams, options: TerminalOptions): Terminal {
+export async function createTerminal(streams: TerminalStreams, options: TerminalOptions): Promise<Terminal> {
   const out = createOutput(streams.stdout);
   const err = createOutput(streams.stderr);
-  const colour = (output: Output): Style =>
+  const colour = async (output: Output): Promise<Style> =>
     colourAllowed({ isTerminal: output.isTerminal, wanted: options.colour, env: options.env })
-      ? colourStyle()
+      ? await colourStyle()
       : plainStyle;
-  const style = colour(out);
-  const errorStyle = colour(err);
+  const style = await colour(out);
+  const errorStyle = await colour(err);
   let bars: Bars | undefined;
   const tell = (line: string): void => {
     if (bars?.log(`${redact(line)}\n`) !== true) void err.write(`${line}\n`);

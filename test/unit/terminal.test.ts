@@ -34,12 +34,12 @@ const OPTIONS: TerminalOptions = {
   signal: new AbortController().signal,
 };
 
-function terminal(options: Partial<TerminalOptions> = {}, tty = false) {
+async function terminal(options: Partial<TerminalOptions> = {}, tty = false) {
   const [stdout, stderr] = [collector(tty), collector(tty)];
   return {
     stdout,
     stderr,
-    terminal: createTerminal({ stdin: new PassThrough(), stdout, stderr }, { ...OPTIONS, ...options }),
+    terminal: await createTerminal({ stdin: new PassThrough(), stdout, stderr }, { ...OPTIONS, ...options }),
   };
 }
 
@@ -104,7 +104,7 @@ describe("tables", () => {
 
   it("are TSV without header for scripts, one line a row whatever a cell holds", async () => {
     expect(tabSeparatedLine(["a\tb", "c\nd"])).toBe("a\\u0009b\tc\\u000ad\n");
-    const { terminal: made, stdout } = terminal();
+    const { terminal: made, stdout } = await terminal();
     await made.table(["KEY", "VALUE"], rowsOf(["a", "1"], ["b", "2"]));
     expect(stdout.text).toBe("a\t1\nb\t2\n");
   });
@@ -112,19 +112,19 @@ describe("tables", () => {
 
 describe("the two streams", () => {
   it("keep the answer apart from the story", async () => {
-    const { terminal: made, stdout, stderr } = terminal();
+    const { terminal: made, stdout, stderr } = await terminal();
     made.log.info("working");
     await made.line("/tmp/x.sif");
     expect({ stdout: stdout.text, stderr: stderr.text }).toEqual({ stdout: "/tmp/x.sif\n", stderr: "working\n" });
   });
 
-  it("tell only warnings when quiet, and requests only with debug", () => {
-    const quiet = terminal({ quiet: true });
+  it("tell only warnings when quiet, and requests only with debug", async () => {
+    const quiet = await terminal({ quiet: true });
     quiet.terminal.log.info("no");
     quiet.terminal.log.verbose("no");
     quiet.terminal.log.warn("careful");
     expect(quiet.stderr.text).toBe("warning: careful\n");
-    const debug = terminal({ debug: true });
+    const debug = await terminal({ debug: true });
     debug.terminal.log.verbose("yes");
     debug.terminal.log.debug("GET /");
     expect(debug.stderr.text).toBe("yes\ndebug: GET /\n");
@@ -132,7 +132,7 @@ describe("the two streams", () => {
 
   it("never show a secret, whoever composed the text", async () => {
     const secret = new Secret("hunter2-and-more");
-    const { terminal: made, stdout, stderr } = terminal({ debug: true });
+    const { terminal: made, stdout, stderr } = await terminal({ debug: true });
     made.log.debug(`Authorization: Bearer ${secret.reveal()}`);
     made.log.info(`token ${secret}`);
     await made.line(`x=${secret.reveal()}`);
@@ -140,7 +140,7 @@ describe("the two streams", () => {
   });
 
   it("put an error's code, exit status and hint into JSON", async () => {
-    const { terminal: made, stderr } = terminal({ json: true });
+    const { terminal: made, stderr } = await terminal({ json: true });
     await made.failure(new SregistryError("NOT_FOUND", "no such tag", { hint: "sregistry list" }));
     expect(JSON.parse(stderr.text)).toEqual({
       error: { code: "NOT_FOUND", exit: 3, message: "no such tag", hint: "sregistry list" },
@@ -148,7 +148,7 @@ describe("the two streams", () => {
   });
 
   it("give an error one line and a hint, and no stack trace", async () => {
-    const { terminal: made, stderr } = terminal();
+    const { terminal: made, stderr } = await terminal();
     await made.failure(
       new SregistryError("NOT_FOUND", "no such tag", { hint: "sregistry list", cause: new Error("x") }),
     );
@@ -169,7 +169,7 @@ describe("the two streams", () => {
   });
 
   it("refuse to ask where nobody can answer, and name the flag", async () => {
-    await expect(terminal().terminal.prompt.confirm("Delete a:1?", "--force")).rejects.toMatchObject({
+    await expect((await terminal()).terminal.prompt.confirm("Delete a:1?", "--force")).rejects.toMatchObject({
       code: "USAGE",
       hint: "use --force",
     });
