@@ -1,5 +1,4 @@
 /** The registry that a name without scheme belongs to, as --registry, SREGISTRY_REGISTRY or the configuration say. */
-import type { Log } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { looksLikeHost, parseHost } from "../reference/host.ts";
 import { parseRepoPath, parseTag } from "../reference/name.ts";
@@ -91,16 +90,20 @@ function prefixed(prefix: RepoPath | undefined, path: RepoPath): RepoPath {
   return prefix === undefined ? path : parseRepoPath(`${prefix}/${path}`);
 }
 
+export interface ChosenRegistry {
+  readonly registry: DefaultRegistry;
+  /** Which was taken, and why: for -v. */
+  readonly why: string;
+}
+
 /** --registry (or its variable) > the configuration > the embedded store. */
-export function chooseDefault(flag: string | undefined, configured: string | undefined, log: Log): DefaultRegistry {
+export function chooseDefault(flag: string | undefined, configured: string | undefined): ChosenRegistry {
   if (flag !== undefined) {
-    log.verbose(`default registry: ${flag} (--registry or SREGISTRY_REGISTRY)`);
-    return parseDefaultRegistry(flag, "--registry");
+    return { registry: parseDefaultRegistry(flag, "--registry"), why: `${flag} (--registry or SREGISTRY_REGISTRY)` };
   }
   if (configured !== undefined) {
-    log.verbose(`default registry: ${configured} (configuration)`);
-    return parseDefaultRegistry(configured, "registry in config.yaml");
+    const registry = parseDefaultRegistry(configured, "registry in config.yaml");
+    return { registry, why: `${configured} (config.yaml)` };
   }
-  log.verbose("default registry: the embedded store (nothing else is set)");
-  return { kind: "local" };
+  return { registry: { kind: "local" }, why: "the embedded store (nothing else is set)" };
 }

@@ -19,7 +19,7 @@ export async function login(
 ): Promise<{ readonly path: string }> {
   const { proven } = await verifyLogin(services.anonymousTransport(host), {
     base: services.baseUrl(host),
-    credential: { kind: "basic", username, password, from: "this login" },
+    credential: { kind: "basic", username, password, from: "this command" },
     trustedRealms: services.config.trustedRealms.get(host) ?? [],
     signal: call.signal,
     log: call.log,

@@ -66,7 +66,8 @@ export interface Services extends AsyncDisposable {
 
 export async function createServices({ env, home, cwd, userAgent, log, flags }: ServiceOptions): Promise<Services> {
   const config = await loadConfig({ env, home });
-  const chosen = chooseDefault(flags.registry, config.registry, log);
+  const { registry: chosen, why } = chooseDefault(flags.registry, config.registry);
+  const sayWhy = once(() => log.verbose(`default registry: ${why}`));
   const data = env["XDG_DATA_HOME"] || join(home, ".local", "share");
   const caches = env["XDG_CACHE_HOME"] || join(home, ".cache");
   const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
@@ -110,8 +111,14 @@ export async function createServices({ env, home, cwd, userAgent, log, flags }: 
       uploadSessions: createUploadSessions(join(state, "sregistry", "uploads")),
       hostRules: config.hosts,
     }),
-    place: (reference) => placeReference(reference, chosen),
-    placePath: (pattern, path) => placePath(pattern, path, chosen),
+    place(reference) {
+      if (reference.scheme === undefined) sayWhy();
+      return placeReference(reference, chosen);
+    },
+    placePath(pattern, path) {
+      if (pattern.scheme === undefined) sayWhy();
+      return placePath(pattern, path, chosen);
+    },
     unplace: (reference) => unplace(reference, chosen),
     belowPrefix: ({ scheme }, path) => (scheme === undefined ? withoutPrefix(path, chosen) : path),
     openFor: (pattern) => services.open(placePath(pattern, pattern.path ?? ANY, chosen)),
@@ -128,6 +135,14 @@ function remembered<K, V>(make: (key: K) => V): (key: K) => V {
     const value = known.get(key) ?? make(key);
     known.set(key, value);
     return value;
+  };
+}
+
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) work();
+    done = true;
   };
 }
 

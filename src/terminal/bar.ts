@@ -76,7 +76,7 @@ function barTask(bars: cliProgress.MultiBar, { label, total, clock, ended }: Bar
       show(payload.first < 0 ? { first: bytes, words: "" } : { words: "" });
     },
     state: (words) => show({ words: safeText(words) }),
-    done: () => end({ confirmed: true, words: "done" }),
+    done: () => end({ confirmed: true, words: `done in ${formatDuration((clock() - payload.began) / 1000)}` }),
     fail: () => end({ words: "stopped" }),
   };
 }
