@@ -48,7 +48,11 @@ export async function createRegistryServer(options: ServerOptions): Promise<Regi
       hint: "--token-file FILE lets those in who have a token, --public-read lets everybody read",
     });
   }
-  const guard = createGuard({ tokens, publicRead, hosts: [host, ...allowedHosts.map(hostName)] });
+  const guard = createGuard({
+    tokens,
+    publicRead,
+    hosts: [host, ...allowedHosts.map(hostName)].filter((name) => name !== ""),
+  });
   const route = createRouter(ROUTES);
   const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT, keepAliveTimeout: 65_000 });
   server.timeout = IDLE_TIMEOUT;

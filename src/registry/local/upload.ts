@@ -84,6 +84,8 @@ export class Upload {
 
   /** Bytes in place; undefined once it is committed or aborted. */
   async size(): Promise<number | undefined> {
+    // A connection that just broke: what came of it is on its way to the disk.
+    if (this.#body?.destroyed === true) await this.#running;
     const handle = await ifPresent(open(this.#data, "r"));
     if (handle === undefined) return undefined;
     try {
