@@ -1,10 +1,12 @@
 /** The routes of the distribution API (distribution-spec 1.1) at one host. */
 import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
-import { sameOrigin, scopeOf } from "../../http/address.ts";
+import { type Scope, sameOrigin, scopeOf } from "../../http/address.ts";
+import { createRetryPolicy, type RetryLimits, type RetryPolicy } from "../../http/retry-policy.ts";
 import type { Auth, Body, HttpResponse, Method, Transport } from "../../http/transport.ts";
 import type { Digest } from "../../reference/digest.ts";
 import type { Host, RepoPath } from "../../reference/reference.ts";
+import { redact } from "../../secret.ts";
 
 export type Rights = "pull" | "push" | "delete";
 
@@ -16,6 +18,8 @@ export interface ApiRequest {
   readonly body?: Body;
   readonly retry?: "safe" | "never";
   readonly redirect?: "follow" | "never";
+  /** Milliseconds; default: the transport's. */
+  readonly headersTimeout?: number;
   readonly auth: Auth;
 }
 
@@ -24,6 +28,9 @@ export interface OciApi {
   readonly host: Host;
   readonly base: URL;
   send(request: ApiRequest, call: Call): Promise<HttpResponse>;
+  /** A small answer, read whole: when the connection breaks in its middle, it is asked for again. */
+  fetch<T>(request: ApiRequest, call: Call, read: (response: HttpResponse) => Promise<T> | T): Promise<T>;
+  retryPolicy(what: string, call: Call): RetryPolicy;
   manifestUrl(path: RepoPath, reference: string): URL;
   blobUrl(path: RepoPath, digest: Digest): URL;
   uploadsUrl(path: RepoPath): URL;
@@ -35,9 +42,13 @@ function apiBase(host: Host, base: URL): URL {
   return host === "docker.io" ? new URL("https://registry-1.docker.io/") : base;
 }
 
-export function createApi(host: Host, baseUrl: URL, transport: Transport): OciApi {
+export function createApi(host: Host, baseUrl: URL, transport: Transport, limits?: Partial<RetryLimits>): OciApi {
   const base = apiBase(host, baseUrl);
   const url = (text: string): URL => new URL(text, base);
+  const send: OciApi["send"] = ({ retry = "safe", ...request }, { signal }) =>
+    transport.send({ ...request, retry, signal });
+  const retryPolicy: OciApi["retryPolicy"] = (what, { signal, log }) =>
+    createRetryPolicy({ what, signal, log, limits });
   return {
     host,
     base,
@@ -45,7 +56,18 @@ export function createApi(host: Host, baseUrl: URL, transport: Transport): OciAp
     manifestUrl: (path, reference) => url(`/v2/${path}/manifests/${reference}`),
     blobUrl: (path, digest) => url(`/v2/${path}/blobs/${digest}`),
     uploadsUrl: (path) => url(`/v2/${path}/blobs/uploads/`),
-    send: ({ retry = "safe", ...request }, { signal }) => transport.send({ ...request, retry, signal }),
+    send,
+    async fetch(request, call, read) {
+      const retry = retryPolicy(`${request.method} ${redact(request.url.href)}`, call);
+      for (;;) {
+        try {
+          return await read(await send(request, call));
+        } catch (error) {
+          await retry.next(error);
+        }
+      }
+    },
+    retryPolicy,
   };
 }
 
@@ -85,15 +107,17 @@ export function settleLocation(api: OciApi, url: URL, own: Auth): UploadLocation
   }
   if (sameOrigin(url, api.base)) return { url, auth: own };
   const downgrade = url.protocol !== "https:" && api.base.protocol === "https:";
-  const inward =
-    ["loopback", "link-local", "private"].includes(scopeOf(url.hostname)) &&
-    scopeOf(url.hostname) !== scopeOf(api.base.hostname);
-  if (downgrade || inward) {
+  if (downgrade || leadsInward(scopeOf(api.base.hostname), scopeOf(url.hostname))) {
     throw new SregistryError("REFUSED", `${api.host} sends the upload to ${url.origin}; that is not followed`, {
       hint: "if the registry is right, its public address is misconfigured: tell its administrator",
     });
   }
   return { url, auth: { kind: "none" } };
+}
+
+/** A server out there must not make us write to our own machine or to a cloud's metadata service. */
+function leadsInward(from: Scope, to: Scope): boolean {
+  return from !== "loopback" && from !== to && to !== "public" && to !== "name";
 }
 
 /** `?digest=` or `&digest=`, the rest of the query as the server wrote it: it may be signed. */

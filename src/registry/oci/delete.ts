@@ -3,16 +3,17 @@ import { randomUUID } from "node:crypto";
 import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import { discard } from "../../http/body.ts";
-import { type Descriptor, MEDIA_TYPES } from "../../image/document.ts";
+import { MEDIA_TYPES } from "../../image/document.ts";
 import { type Digest, digestOf } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference, RepoPath, Tag } from "../../reference/reference.ts";
 import type { DeleteResult } from "../registry.ts";
 import { type OciApi, repositoryAuth } from "./api.ts";
 import { deletionHint } from "./hints.ts";
-import { fallbackIndex, fallbackTag, tagsOf } from "./lists.ts";
+import { tagsOf } from "./lists.ts";
 import { fetchDocument, headManifest, putManifest } from "./manifests.ts";
-import { putKnownBlob } from "./monolithic.ts";
+import { sendBytes } from "./push.ts";
+import { forgetReferrer } from "./referrers.ts";
 
 /** @throws SregistryError NOT_FOUND. */
 export async function deletable(api: OciApi, reference: PlacedReference, call: Call): Promise<DeleteResult> {
@@ -22,11 +23,12 @@ export async function deletable(api: OciApi, reference: PlacedReference, call: C
     return { deleted: [formatReference(reference)] };
   }
   const { digest } = await fetchDocument(api, reference, call);
-  const tags: string[] = [];
+  const names: string[] = [];
   for await (const tag of tagsOf(api, path, call)) {
-    if ((await headManifest(api, path, tag, call)) === digest) tags.push(tag);
+    if ((await headManifest(api, path, tag, call)) === digest) {
+      names.push(formatReference({ ...reference, selector: { kind: "tag", tag } }));
+    }
   }
-  const names = tags.map((tag) => formatReference({ ...reference, selector: { kind: "tag", tag: tag as Tag } }));
   return { deleted: [...names, formatReference(reference)] };
 }
 
@@ -40,8 +42,9 @@ export async function remove(api: OciApi, reference: PlacedReference, call: Call
 
 async function removeTag(api: OciApi, path: RepoPath, tag: Tag, call: Call): Promise<void> {
   const status = await sendDelete(api, path, tag, call);
-  if (status === 202 || status === 200 || status === 204) return;
-  call.log.verbose(`${api.host} deletes by digest only (status ${status}); the tag alone is taken away by a detour`);
+  if (status < 300) return;
+  if (status !== 400) throw refusal(api, status);
+  call.log.verbose(`${api.host} deletes by digest only; the tag alone is taken away by a detour`);
   await removeTagByDetour(api, path, tag, call);
 }
 
@@ -51,8 +54,7 @@ async function removeTag(api: OciApi, path: RepoPath, tag: Tag, call: Call): Pro
  */
 async function removeTagByDetour(api: OciApi, path: RepoPath, tag: Tag, call: Call): Promise<void> {
   const config = new TextEncoder().encode("{}");
-  const configDigest = digestOf(config);
-  await putKnownBlob({ api, path, digest: configDigest, body: { size: config.length, open: () => config }, call });
+  const { digest: configDigest } = await sendBytes({ api, hostRules: [] }, path, config, call);
   const bytes = new TextEncoder().encode(
     JSON.stringify({
       schemaVersion: 2,
@@ -73,12 +75,12 @@ async function removeManifest(api: OciApi, path: RepoPath, digest: Digest, call:
   const selector = { kind: "digest", digest } as const;
   const { document } = await fetchDocument(api, { scheme: "oras", host: api.host, path, selector }, call);
   const status = await sendDelete(api, path, digest, call);
-  if (status >= 400) {
-    throw new SregistryError("UNSUPPORTED", `${api.host} does not delete (status ${status})`, {
-      hint: deletionHint(api.host),
-    });
-  }
+  if (status >= 300) throw refusal(api, status);
   if (document.subject !== undefined) await forgetReferrer(api, path, document.subject.digest, digest, call);
+}
+
+function refusal({ host }: OciApi, status: number): SregistryError {
+  return new SregistryError("UNSUPPORTED", `${host} does not delete (status ${status})`, { hint: deletionHint(host) });
 }
 
 async function sendDelete(api: OciApi, path: RepoPath, name: string, call: Call): Promise<number> {
@@ -93,24 +95,4 @@ async function sendDelete(api: OciApi, path: RepoPath, name: string, call: Call)
   );
   await discard(response);
   return response.status;
-}
-
-/** Where the referrers API is missing, the tag's index is the client's to keep (distribution-spec, "Deleting"). */
-async function forgetReferrer(api: OciApi, path: RepoPath, subject: Digest, gone: Digest, call: Call): Promise<void> {
-  const entries = await fallbackIndex(api, path, subject, call);
-  if (entries === undefined || !entries.some(({ digest }) => digest === gone)) return;
-  const manifests = entries.filter(({ digest }) => digest !== gone).map(plainDescriptor);
-  const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests }));
-  const index = { bytes, digest: digestOf(bytes), mediaType: MEDIA_TYPES.index };
-  await putManifest(api, path, fallbackTag(subject), index, call);
-}
-
-function plainDescriptor({ mediaType, digest, size, artifactType, annotations }: Descriptor): Record<string, unknown> {
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-  };
 }

@@ -15,8 +15,8 @@ export type HostRules = readonly HostRule[];
 
 const MIB = 1024 * 1024;
 
-/** What is tried in turn when a server finds a chunk too large. GHCR takes at most 4 MiB a ranged PATCH. */
-export const SMALLER_CHUNKS: readonly number[] = [16 * MIB, 4 * MIB];
+/** What is tried in turn when a server finds a request too large. */
+export const SMALLER_CHUNKS: readonly number[] = [64 * MIB, 16 * MIB, 4 * MIB];
 
 const USUAL = { mode: "chunked", chunkSize: 64 * MIB } as const;
 
@@ -35,10 +35,11 @@ const BUILT_IN: HostRules = [
   { host: "*.azurecr.io", mode: "chunked", chunkSize: 16 * MIB },
 ];
 
+/** What the configuration says, over what is built in. `host` is a name, or name:port; a rule for the name has any port. */
 export function ruleFor(host: string, configured: HostRules): HostRule {
   const name = host.replace(/:\d+$/, "");
-  const rule = [...configured, ...BUILT_IN].find((one) => matchesHost(one.host, host) || matchesHost(one.host, name));
-  return rule ?? { host, ...USUAL };
+  const first = (rules: HostRules) => rules.find((one) => matchesHost(one.host, host) || matchesHost(one.host, name));
+  return { ...USUAL, ...first(BUILT_IN), ...first(configured), host };
 }
 
 function matchesHost(pattern: string, host: string): boolean {

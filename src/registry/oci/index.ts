@@ -10,10 +10,11 @@ import type { ImageInfo, Registry } from "../registry.ts";
 import { createApi } from "./api.ts";
 import { deletable, remove } from "./delete.ts";
 import type { HostRules } from "./hosts.ts";
-import { referrersOf, repositoriesOf, tagsOf } from "./lists.ts";
+import { repositoriesOf, tagsOf } from "./lists.ts";
 import { fetchDocument, putManifest, readBack } from "./manifests.ts";
 import { push } from "./push.ts";
 import { configOf, type ResolvedImage, readBlob, resolveImage } from "./read.ts";
+import { noteReferrer, referrersOf } from "./referrers.ts";
 
 export interface OciOptions {
   /** As the user names it. */
@@ -24,12 +25,13 @@ export interface OciOptions {
   /** What the configuration says of hosts; before the built-in table. */
   readonly hostRules?: HostRules;
   readonly sessions?: UploadSessions;
+  /** Of transfers and of answers that break off; the transport has its own for requests. */
   readonly retry?: Partial<RetryLimits>;
 }
 
 export function createOciRegistry(options: OciOptions): Registry {
-  const { host, hostRules = [], sessions = noUploadSessions, retry: limits } = options;
-  const api = createApi(host, options.baseUrl, options.transport);
+  const { host, baseUrl, transport, hostRules = [], sessions = noUploadSessions, retry } = options;
+  const api = createApi(host, baseUrl, transport, retry);
   /** Images that came from `resolve`: their config descriptor is needed again for the metadata. */
   const resolved = new WeakMap<ImageInfo, ResolvedImage>();
   return {
@@ -41,19 +43,20 @@ export function createOciRegistry(options: OciOptions): Registry {
     },
     read: (image, range, call) => readBlob(api, image, range, call),
     can: {
-      push: (request, call) => push({ api, hostRules, sessions, limits }, request, call),
+      push: (request, call) => push({ api, hostRules, sessions }, request, call),
       repositories: (call) => repositoriesOf(api, call),
       tags: (path, call) => tagsOf(api, path, call),
       metadata: async (image, call) => {
-        const known = resolved.get(image) ?? (await resolveImage(api, image.reference, {}, call));
+        const known = resolved.get(image) ?? (await resolveImage(api, pinnedReference(image), {}, call));
         return configOf(api, known, call);
       },
       async tag(image, tags, call) {
         const { path } = image.reference;
-        const { bytes, digest, mediaType } = await fetchDocument(api, pinnedReference(image), call);
+        const made = await fetchDocument(api, pinnedReference(image), call, "push");
         for (const tag of tags) {
-          await putManifest(api, path, tag, { bytes, digest, mediaType }, call);
-          await readBack(api, path, tag, digest, call);
+          const noted = await putManifest(api, path, tag, made, call);
+          if (!noted) await noteReferrer(api, path, made, call);
+          await readBack(api, path, tag, made.digest, call);
         }
       },
       deletable: (reference, call) => deletable(api, reference, call),

@@ -1,16 +1,13 @@
-/** Tags, repositories and referrers: in pages, as the consumer goes on, in constant memory. */
+/** Tags and repositories: in pages, as the consumer goes on, in constant memory. */
 import type { Call } from "../../call.ts";
 import { type Decoder, field, list, object, optional, string } from "../../decode.ts";
 import { isCode, SregistryError } from "../../errors.ts";
-import { MANIFEST_LIMIT, readCapped, readJson } from "../../http/body.ts";
+import { discard, readJson } from "../../http/body.ts";
 import { nextPage } from "../../http/link.ts";
 import type { Auth } from "../../http/transport.ts";
-import { type Descriptor, decodeDocument } from "../../image/document.ts";
-import type { Digest } from "../../reference/digest.ts";
-import { parseRepoPath, parseTag } from "../../reference/name.ts";
+import { isRepoPath, isTag } from "../../reference/name.ts";
 import type { RepoPath, Tag } from "../../reference/reference.ts";
 import { type OciApi, repositoryAuth } from "./api.ts";
-import { fetchDocument } from "./manifests.ts";
 
 /** Items asked for at once: ECR refuses more (google/go-containerregistry#1091). */
 const PAGE = 1000;
@@ -22,29 +19,51 @@ const FALLBACK_TAG = /^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\..*)?$/;
 
 /** @throws SregistryError NOT_FOUND for a repository that is not there. */
 export async function* tagsOf(api: OciApi, path: RepoPath, call: Call): AsyncGenerator<Tag> {
-  const names: Decoder<readonly string[]> = (value, where) =>
-    field(object(value, where), "tags", optional(list(string)), where) ?? [];
   const start = api.url(`/v2/${path}/tags/list?n=${PAGE}`);
-  for await (const name of pages(api, start, repositoryAuth(path, "pull"), names, call)) {
-    if (!FALLBACK_TAG.test(name)) yield parseTag(name);
+  for await (const name of pages(api, start, repositoryAuth(path, "pull"), names("tags"), call)) {
+    if (FALLBACK_TAG.test(name)) continue;
+    if (isTag(name)) yield name;
+    else call.log.verbose(`${api.host} lists the tag ${JSON.stringify(name.slice(0, 200))}, which is none`);
   }
 }
 
 /** @throws SregistryError UNSUPPORTED where the registry has no catalogue (Hub, GHCR, GitLab.com, Quay.io). */
 export async function* repositoriesOf(api: OciApi, call: Call): AsyncGenerator<RepoPath> {
-  const names: Decoder<readonly string[]> = (value, where) =>
-    field(object(value, where), "repositories", optional(list(string)), where) ?? [];
   const auth: Auth = { kind: "registry", scopes: ["registry:catalog:*"] };
   try {
-    for await (const name of pages(api, api.url(`/v2/_catalog?n=${PAGE}`), auth, names, call))
-      yield parseRepoPath(name);
+    for await (const name of pages(api, api.url(`/v2/_catalog?n=${PAGE}`), auth, names("repositories"), call)) {
+      if (isRepoPath(name)) yield name;
+      else call.log.verbose(`${api.host} lists ${JSON.stringify(name.slice(0, 300))}, which is no repository name`);
+    }
   } catch (error) {
-    if (!isCode(error, "NOT_FOUND", "UNSUPPORTED")) throw error;
+    if (!isCode(error, "NOT_FOUND", "UNSUPPORTED", "FORBIDDEN", "UNAUTHORIZED")) throw error;
+    if (isCode(error, "UNAUTHORIZED", "FORBIDDEN") && !(await letsIn(api, call))) throw error;
     throw new SregistryError("UNSUPPORTED", `${api.host} does not list its repositories`, {
       hint: `name one: sregistry list oras://${api.host}/PATH`,
       cause: error,
     });
   }
+}
+
+/** Whether the login is good for anything: then a 401 to the catalogue (Docker Hub) means that it is offered to nobody. */
+async function letsIn(api: OciApi, call: Call): Promise<boolean> {
+  try {
+    const auth: Auth = { kind: "registry", scopes: [] };
+    await discard(await api.send({ method: "GET", url: api.url("/v2/"), accept: [200], auth }, call));
+    return true;
+  } catch (error) {
+    if (isCode(error, "UNAUTHORIZED", "FORBIDDEN")) return false;
+    throw error;
+  }
+}
+
+function names(member: "tags" | "repositories"): Decoder<readonly string[]> {
+  return (value, where) => field(object(value, where), member, optional(list(string)), where) ?? [];
+}
+
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: URL | undefined;
 }
 
 async function* pages<T>(
@@ -63,49 +82,11 @@ async function* pages<T>(
       );
     }
     seen.add(url.href);
-    const response = await api.send({ method: "GET", url, accept: [200], auth }, call);
-    url = nextPage(response);
-    yield* await readJson(response, decoder);
+    const page: Page<T> = await api.fetch({ method: "GET", url, accept: [200], auth }, call, async (response) => ({
+      items: await readJson(response, decoder),
+      next: nextPage(response),
+    }));
+    yield* page.items;
+    url = page.next;
   }
-}
-
-/** The tag under which referrers are kept where the API is missing: `sha256-<hex>`. */
-export function fallbackTag(digest: Digest): Tag {
-  return parseTag(digest.replace(":", "-").slice(0, 128));
-}
-
-/** By the API; where it is missing (registry:2 and distribution v3 answer 404), by the tag schema. */
-export async function referrersOf(
-  api: OciApi,
-  path: RepoPath,
-  digest: Digest,
-  call: Call,
-): Promise<readonly Descriptor[]> {
-  const auth = repositoryAuth(path, "pull");
-  const url = api.url(`/v2/${path}/referrers/${digest}`);
-  const response = await api.send({ method: "GET", url, accept: [200, 404, 405], auth }, call);
-  const bytes = await readCapped(response, MANIFEST_LIMIT);
-  if (response.status === 200) return entries(decodeDocument(bytes, response.headers.get("content-type")));
-  return (await fallbackIndex(api, path, digest, call)) ?? [];
-}
-
-/** Undefined when nothing is attached. */
-export async function fallbackIndex(
-  api: OciApi,
-  path: RepoPath,
-  digest: Digest,
-  call: Call,
-): Promise<readonly Descriptor[] | undefined> {
-  const selector = { kind: "tag", tag: fallbackTag(digest) } as const;
-  try {
-    const { document } = await fetchDocument(api, { scheme: "oras", host: api.host, path, selector }, call);
-    return entries(document);
-  } catch (error) {
-    if (isCode(error, "NOT_FOUND")) return undefined;
-    throw error;
-  }
-}
-
-function entries(document: ReturnType<typeof decodeDocument>): readonly Descriptor[] {
-  return document.kind === "index" ? document.manifests : [];
 }

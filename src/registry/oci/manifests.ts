@@ -5,8 +5,9 @@ import { discard, MANIFEST_LIMIT, readCapped } from "../../http/body.ts";
 import { DOCUMENT_TYPES, type Document, decodeDocument } from "../../image/document.ts";
 import { type Digest, digestAlgorithm, digestOf, isDigest } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
+import { parseTag } from "../../reference/name.ts";
 import type { PlacedReference, RepoPath } from "../../reference/reference.ts";
-import { type OciApi, repositoryAuth } from "./api.ts";
+import { type OciApi, type Rights, repositoryAuth } from "./api.ts";
 import { refusalHint } from "./hints.ts";
 
 export interface FetchedDocument {
@@ -26,34 +27,35 @@ export function selectorText(reference: PlacedReference): string {
   return selector.kind === "tag" ? selector.tag : selector.digest;
 }
 
-/** @throws SregistryError NOT_FOUND, INTEGRITY (not the bytes of the digest), REPLY_INVALID. */
-export async function fetchDocument(api: OciApi, reference: PlacedReference, call: Call): Promise<FetchedDocument> {
+/**
+ * One GET; the digest is that of the bytes, and has to be the one that was asked for or that the registry names.
+ * @throws SregistryError NOT_FOUND, INTEGRITY, REPLY_INVALID.
+ */
+export async function fetchDocument(
+  api: OciApi,
+  reference: PlacedReference,
+  call: Call,
+  rights: Rights = "pull",
+): Promise<FetchedDocument> {
   const wanted = selectorText(reference);
-  const response = await found(
-    reference,
-    api,
-    api.send(
-      {
-        method: "GET",
-        url: api.manifestUrl(reference.path, wanted),
-        accept: [200],
-        headers: ACCEPT,
-        auth: repositoryAuth(reference.path, "pull"),
-      },
-      call,
-    ),
-  );
-  const bytes = await readCapped(response, MANIFEST_LIMIT);
-  const promised = isDigest(wanted) ? wanted : response.headers.get("docker-content-digest");
+  const url = api.manifestUrl(reference.path, wanted);
+  const auth = repositoryAuth(reference.path, rights);
+  const asked = api.fetch({ method: "GET", url, accept: [200], headers: ACCEPT, auth }, call, async (response) => ({
+    bytes: await readCapped(response, MANIFEST_LIMIT),
+    headers: response.headers,
+  }));
+  const { bytes, headers } = await found(reference, api, asked);
+  const promised = isDigest(wanted) ? wanted : headers.get("docker-content-digest");
   const expected = promised !== undefined && isDigest(promised) ? promised : undefined;
   const digest = digestOf(bytes, expected === undefined ? "sha256" : digestAlgorithm(expected));
   if (expected !== undefined && digest !== expected) {
     throw new SregistryError(
       "INTEGRITY",
       `the manifest of ${formatReference(reference)} should have digest ${expected}, and its bytes have ${digest}`,
+      { hint: `a proxy before ${api.host} may change what it passes on: --debug shows the request` },
     );
   }
-  const document = decodeDocument(bytes, response.headers.get("content-type"));
+  const document = decodeDocument(bytes, headers.get("content-type"));
   return { bytes, digest, mediaType: document.mediaType, document };
 }
 
@@ -80,15 +82,23 @@ export async function headManifest(
   return digest !== undefined && isDigest(digest) ? digest : "untold";
 }
 
-/** @throws SregistryError with the registry's words and what is known of its refusals; INTEGRITY on a foreign digest. */
+export interface PutDocument {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+/**
+ * True when the registry notes the manifest's `subject` itself (OCI-Subject).
+ * @throws SregistryError with the registry's words and what is known of its refusals; INTEGRITY on a foreign digest.
+ */
 export async function putManifest(
   api: OciApi,
   path: RepoPath,
   wanted: string,
-  manifest: { readonly bytes: Uint8Array; readonly digest: Digest; readonly mediaType: string },
+  { bytes, digest, mediaType }: PutDocument,
   call: Call,
-): Promise<void> {
-  const { bytes, digest, mediaType } = manifest;
+): Promise<boolean> {
   const response = await api
     .send(
       {
@@ -109,22 +119,34 @@ export async function putManifest(
   if (stored !== undefined && isDigest(stored) && stored !== digest) {
     throw new SregistryError("INTEGRITY", `${api.host} stored the manifest as ${stored}, and its digest is ${digest}`);
   }
+  return response.headers.has("oci-subject");
 }
 
-/** What exit 0 of a push means: the name resolves to the digest. */
+/** A registry of several machines may need a moment until all of them know a new tag. */
+const LOOKS = 3;
+
+/** What exit 0 of a push means: the name resolves to the digest. @throws SregistryError CONFLICT. */
 export async function readBack(api: OciApi, path: RepoPath, wanted: string, digest: Digest, call: Call): Promise<void> {
-  const head = await headManifest(api, path, wanted, call);
-  if (head === digest) return;
-  if (head === "untold") {
-    const selector = { kind: "digest", digest } as const;
-    await fetchDocument(api, { scheme: "oras", host: api.host, path, selector }, call);
-    return;
+  const retry = api.retryPolicy(`reading ${path}:${wanted} back`, call);
+  for (let look = 1; ; look += 1) {
+    const head = await headManifest(api, path, wanted, call);
+    const named = head === "untold" ? await digestBehind(api, path, wanted, call) : head;
+    if (named === digest) return;
+    const words = `${api.host}/${path}:${wanted} does not name what was just pushed (${digest}) but ${named ?? "nothing"}`;
+    if (look === LOOKS) {
+      throw new SregistryError("CONFLICT", words, {
+        hint: "somebody else may have pushed to this tag at the same time",
+      });
+    }
+    await retry.next(new SregistryError("NETWORK", words));
   }
-  throw new SregistryError(
-    "CONFLICT",
-    `${api.host}/${path}:${wanted} does not name what was just pushed (${digest}) but ${head ?? "nothing"}`,
-    { hint: "somebody else may have pushed to this tag at the same time" },
-  );
+}
+
+async function digestBehind(api: OciApi, path: RepoPath, wanted: string, call: Call): Promise<Digest> {
+  const selector = isDigest(wanted)
+    ? ({ kind: "digest", digest: wanted } as const)
+    : ({ kind: "tag", tag: parseTag(wanted) } as const);
+  return (await fetchDocument(api, { scheme: "oras", host: api.host, path, selector }, call)).digest;
 }
 
 /** Registries say 404 too when a private repository must not be known of. */

@@ -98,8 +98,9 @@ export async function configOf(
   if (config.size <= 2 || config.size > MANIFEST_LIMIT) return undefined;
   const auth = repositoryAuth(reference.path, "pull");
   const url = api.blobUrl(reference.path, config.digest);
-  const response = await api.send({ method: "GET", url, accept: [200], auth }, call);
-  const bytes = await readCapped(response, config.size);
+  const bytes = await api.fetch({ method: "GET", url, accept: [200], auth }, call, (response) =>
+    readCapped(response, config.size),
+  );
   if (digestOf(bytes, digestAlgorithm(config.digest)) !== config.digest) {
     throw new SregistryError(
       "INTEGRITY",
@@ -130,19 +131,34 @@ export async function readBlob(api: OciApi, image: ImageInfo, range: ByteRange, 
     },
     call,
   );
-  return response.status === 206 ? partOf(api, response, range.start, end, size) : wholeOf(response);
+  return response.status === 206 ? partOf(api, response, range.start, end, size) : wholeOf(api, response, size);
 }
 
-function wholeOf(response: HttpResponse): BodyPart {
+function wholeOf(api: OciApi, response: HttpResponse, size: number): BodyPart {
+  checkLength(api, response, size);
+  return { start: 0, total: size, body: response.body };
+}
+
+/** @throws SregistryError REPLY_INVALID when the answer announces another length than what was asked for has. */
+function checkLength(api: OciApi, response: HttpResponse, expected: number): void {
   const length = response.headers.get("content-length");
-  return { start: 0, total: length === undefined ? undefined : Number(length), body: response.body };
+  if (length === undefined || Number(length) === expected) return;
+  response.body.destroy();
+  throw new SregistryError(
+    "REPLY_INVALID",
+    `${api.host} announces ${length} bytes where the manifest promises ${expected}`,
+    { hint: "the blob at the registry is damaged, or something between here and there answers for it" },
+  );
 }
 
 function partOf(api: OciApi, response: HttpResponse, start: number, end: number, size: number): BodyPart {
   const text = response.headers.get("content-range");
   const got = parseContentRange(text);
   const right = got !== undefined && got.start === start && got.end === end && (got.total ?? size) === size;
-  if (right) return { start, total: size, body: response.body };
+  if (right) {
+    checkLength(api, response, end - start);
+    return { start, total: size, body: response.body };
+  }
   response.body.destroy();
   throw new SregistryError(
     "REPLY_INVALID",

@@ -1,22 +1,32 @@
 /**
- * One blob, sent. Streamed while it is hashed, so that a file is read once; in chunks, so that an interruption costs one
- * chunk at most and a later process can go on. The server's offset is the truth.
+ * One blob, sent. A file is hashed while it is sent, so that it is read once; it goes in chunks, so that an interruption
+ * costs one chunk at most and a later process can go on. What a registry does not take is found out, not assumed: the mode
+ * and the size of chunks change on the way. The server's offset is the truth.
  */
-import { createHash, type Hash } from "node:crypto";
-import { type Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Call, Task } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
-import { discard } from "../../http/body.ts";
-import { parseUploadRange } from "../../http/range.ts";
-import { createRetryPolicy, isTransient, type RetryLimits, type RetryPolicy } from "../../http/retry-policy.ts";
-import type { HttpResponse } from "../../http/transport.ts";
-import { type Digest, finishDigest } from "../../reference/digest.ts";
+import { abortError } from "../../http/network-error.ts";
+import type { RetryPolicy } from "../../http/retry-policy.ts";
+import type { Digest } from "../../reference/digest.ts";
 import type { RepoPath } from "../../reference/reference.ts";
 import type { Source } from "../../transfer/source.ts";
-import type { UploadKey, UploadSessions } from "../../transfer/upload-session.ts";
-import { closingUrl, type OciApi, repositoryAuth, settleLocation, type UploadLocation, uploadLocation } from "./api.ts";
-import { type HostRule, SMALLER_CHUNKS } from "./hosts.ts";
+import type { UploadSessions } from "../../transfer/upload-session.ts";
+import type { PushResult } from "../registry.ts";
+import type { OciApi, UploadLocation } from "./api.ts";
+import { nextCut, smallerChunk } from "./cuts.ts";
+import { HashedSource } from "./hashed-source.ts";
+import type { HostRule } from "./hosts.ts";
+import { SavedSession } from "./saved-session.ts";
+import {
+  askUpload,
+  type Begun,
+  beginUpload,
+  blobExists,
+  closeUpload,
+  meaningOf,
+  mountBlob,
+  patchUpload,
+} from "./session.ts";
 
 export interface BlobUpload {
   readonly api: OciApi;
@@ -26,308 +36,320 @@ export interface BlobUpload {
   readonly sessions: UploadSessions;
   readonly task: Task;
   readonly call: Call;
-  readonly limits?: Partial<RetryLimits> | undefined;
+  /** Known beforehand: then the registry is asked for it first. */
+  readonly digest?: Digest | undefined;
+  /** Read everything for the digest before anything is sent: it may not be necessary to send it. */
+  readonly hashFirst?: boolean;
+  /** A repository of this registry that may hold the blob. */
+  readonly from?: RepoPath | undefined;
 }
 
 export interface BlobResult {
   readonly digest: Digest;
-  readonly transfer: "uploaded" | "resumed";
+  readonly transfer: PushResult["transfer"];
 }
 
-const OCTETS = { "content-type": "application/octet-stream" } as const;
 /** A server that forgets session after session is not going to take the blob. */
-const MOST_SESSIONS = 3;
-
-/** True when the registry holds the blob. A redirect counts: object storage signs it for this HEAD alone. */
-export async function blobExists(api: OciApi, path: RepoPath, digest: Digest, call: Call): Promise<boolean> {
-  const response = await api.send(
-    {
-      method: "HEAD",
-      url: api.blobUrl(path, digest),
-      // 405: some old registries have no HEAD for blobs; then it is unknown, and sent.
-      accept: [200, 301, 302, 303, 307, 308, 404, 405],
-      auth: repositoryAuth(path, "push"),
-      redirect: "never",
-    },
-    call,
-  );
-  await discard(response);
-  return response.status < 400;
+const MOST_SETBACKS = 3;
+/**
+ * @throws SregistryError INTEGRITY when the server computes another digest or the source changed; NETWORK and others when
+ * trying again is over. The session of a source with an identity is kept then, for the next process.
+ */
+export function sendBlob(upload: BlobUpload): Promise<BlobResult> {
+  return new Uploader(upload).run();
 }
 
-/** @throws SregistryError INTEGRITY when the server computes another digest; NETWORK and others when retrying is over. */
-export function uploadChunked(upload: BlobUpload): Promise<BlobResult> {
-  return new ChunkedUpload(upload).finish();
-}
-
-class ChunkedUpload {
+class Uploader {
   readonly #upload: BlobUpload;
   readonly #retry: RetryPolicy;
-  readonly #key: UploadKey | undefined;
-  #location: UploadLocation | undefined;
-  /** Hash of the bytes before `#offset`, which the server has confirmed. */
-  #hash: Hash = createHash("sha256");
-  #offset = 0;
+  readonly #saved: SavedSession;
+  readonly #bytes: HashedSource;
+  #mode: HostRule["mode"];
   #chunkSize: number;
-  #sessions = 0;
+  #least = 0;
+  /** The registry's Range does not move on (ECR): what it has confirmed is counted here. */
+  #countsItself: boolean;
+  #takesChunks: boolean | undefined;
+  #location: UploadLocation | undefined;
+  /** Bytes that the server has confirmed. */
+  #offset = 0;
+  #furthest = 0;
+  #closing = false;
+  #setbacks = 0;
   #resumed = false;
+  /** The blob was put together over several sessions or offsets: a wrong digest may be the seam's fault. */
+  #spliced = false;
 
   constructor(upload: BlobUpload) {
-    const { api, path, source, call } = upload;
+    const { api, path, source, rule, sessions, task, digest, call } = upload;
     this.#upload = upload;
-    this.#chunkSize = upload.rule.chunkSize;
-    this.#retry = createRetryPolicy({
-      what: `upload to ${api.host}/${path}`,
-      signal: call.signal,
-      log: call.log,
-      limits: upload.limits,
-    });
-    this.#key =
-      source.identity === undefined
-        ? undefined
-        : { origin: api.base.origin, repository: path, source: source.identity };
+    this.#retry = api.retryPolicy(`upload to ${api.host}/${path}`, call);
+    this.#saved = new SavedSession(api, path, source, sessions, call);
+    this.#bytes = new HashedSource(source, task, call.signal, digest);
+    this.#mode = rule.mode;
+    this.#chunkSize = rule.chunkSize;
+    this.#countsItself = rule.ignoresRange === true;
   }
 
-  async finish(): Promise<BlobResult> {
-    await this.#takeUpSaved();
+  async run(): Promise<BlobResult> {
+    const { api, call } = this.#upload;
+    try {
+      return await this.#run();
+    } catch (error) {
+      if (isCode(error, "INTEGRITY")) await this.#saved.forget();
+      else if (this.#offset > 0 && this.#saved.kept) {
+        call.log.info(`${api.host} holds ${this.#offset} bytes; the same command goes on from there`);
+      }
+      throw error;
+    }
+  }
+
+  async #run(): Promise<BlobResult> {
+    const { hashFirst, rule } = this.#upload;
+    if (hashFirst === true || rule.mode === "monolithic") await this.#learnDigest();
+    const there = await this.#look();
+    if (there !== undefined) return there;
+    if (this.#location === undefined) await this.#takeUpSaved();
     for (;;) {
+      if (this.#location === undefined) this.#settle(await this.#begin());
       try {
-        await this.#sendAll();
-        const digest = finishDigest(this.#hash.copy());
-        await this.#close(digest);
-        return { digest, transfer: this.#resumed ? "resumed" : "uploaded" };
+        if (await this.#advance()) break;
       } catch (error) {
-        await this.#recover(error);
+        const found = await this.#recover(error);
+        if (found !== undefined) return found;
       }
     }
+    return this.#result(this.#resumed ? "resumed" : "uploaded");
+  }
+
+  /** What needs no sending: it is there, or in another repository. */
+  async #look(): Promise<BlobResult | undefined> {
+    const { api, path, from, call } = this.#upload;
+    const { digest } = this.#bytes;
+    if (digest === undefined) return undefined;
+    if (await blobExists(api, path, digest, call)) return this.#result("present");
+    const mounted = from === undefined ? undefined : await mountBlob(api, path, digest, from, call);
+    if (mounted === "mounted") return this.#result("mounted");
+    if (mounted !== undefined) this.#settle(mounted);
+    return undefined;
+  }
+
+  /** The registry has it. */
+  async #result(transfer: BlobResult["transfer"]): Promise<BlobResult> {
+    this.#upload.task.at(this.#upload.source.size);
+    await this.#saved.forget();
+    return { digest: await this.#bytes.learn(), transfer };
+  }
+
+  #begin(): Promise<Begun> {
+    const { api, path, call } = this.#upload;
+    return beginUpload(api, path, call);
+  }
+
+  #settle({ location, least }: Begun): void {
+    this.#location = location;
+    this.#least = least;
   }
 
   /** Goes on with what an earlier process left, if the server still knows of it. */
   async #takeUpSaved(): Promise<void> {
-    const { api, path, sessions, source, call, task } = this.#upload;
-    const saved = this.#key === undefined ? undefined : await sessions.load(this.#key);
-    if (saved === undefined || !URL.canParse(saved.location)) return;
-    this.#location = settleLocation(api, new URL(saved.location), repositoryAuth(path, "push"));
-    const offset = await this.#askOffset();
-    if (offset === undefined || offset > source.size) {
-      call.log.verbose(`${api.host} has forgotten the interrupted upload; beginning again`);
-      await this.#forget();
+    const { api, call, source, task } = this.#upload;
+    const saved = await this.#saved.load();
+    if (saved === undefined) return;
+    const state = this.#countsItself ? saved : await askUpload(api, saved.location, call);
+    if (state === undefined || state.offset > source.size) {
+      call.log.info(`${api.host} has forgotten the interrupted upload; it begins again`);
+      await this.#saved.forget();
       return;
     }
-    task.state(`resuming at byte ${offset}`);
-    call.log.verbose(`${api.host} holds ${offset} bytes of an interrupted upload; going on from there`);
-    this.#resumed = offset > 0;
-    await this.#moveTo(offset);
+    this.#location = state.location;
+    this.#offset = state.offset;
+    this.#furthest = state.offset;
+    this.#resumed = state.offset > 0;
+    this.#spliced = this.#resumed;
+    if (!this.#resumed) return;
+    call.log.info(`${api.host} holds ${state.offset} bytes of an interrupted push; going on from there`);
+    task.state(`resuming at byte ${state.offset}`);
+    task.at(state.offset);
   }
 
-  async #sendAll(): Promise<void> {
-    this.#location ??= await this.#begin();
-    while (this.#offset < this.#upload.source.size) {
-      await this.#sendChunk(this.#location);
-      this.#retry.progressed();
-      await this.#save();
-    }
-  }
-
-  async #begin(): Promise<UploadLocation> {
-    const { api, path, call } = this.#upload;
-    this.#sessions += 1;
-    const { response, location } = await beginUpload(api, path, call);
-    const least = Number(response.headers.get("oci-chunk-min-length") ?? 0);
-    if (Number.isSafeInteger(least) && least > this.#chunkSize) this.#chunkSize = least;
-    return location;
-  }
-
-  async #sendChunk(location: UploadLocation): Promise<void> {
-    const { api, source, rule, call } = this.#upload;
-    const start = this.#offset;
-    const end = Math.min(start + this.#chunkSize, source.size);
-    let hash = this.#hash.copy();
-    const response = await api.send(
-      {
-        method: "PATCH",
-        url: location.url,
-        accept: [201, 202, 204],
-        // `a-b`, without unit and total: ACR refuses the form of RFC 9110 (dotnet/sdk-container-builds#258).
-        headers: { ...OCTETS, "content-range": `${start}-${end - 1}` },
-        body: {
-          size: end - start,
-          open: () => {
-            hash = this.#hash.copy();
-            return this.#tee(source.open(start, end), hash, start);
-          },
-        },
-        auth: location.auth,
-        retry: "never",
-      },
-      call,
-    );
-    await discard(response);
-    if (response.headers.has("location")) this.#location = uploadLocation(api, response, location.auth);
-    const held =
-      rule.ignoresRange === true || response.status === 201 ? end : parseUploadRange(response.headers.get("range"));
-    if (held === undefined || held === end) {
-      this.#hash = hash;
-      this.#offset = end;
-      this.#upload.task.at(end);
-      return;
-    }
-    // Distribution v3 on S3 keeps whole 5 MiB parts only: it may hold less than it was sent.
-    if (held > end || held < start) {
-      throw new SregistryError("REPLY_INVALID", `${api.host} says it holds ${held} bytes after being sent ${end}`);
-    }
-    await this.#moveTo(held);
-  }
-
-  /** The bytes on their way out, hashed and told as they pass. */
-  #tee(body: Readable, hash: Hash, start: number): Readable {
-    const { task } = this.#upload;
-    let offset = start;
-    const tee = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        offset += chunk.length;
-        task.at(offset);
-        done(null, chunk);
-      },
-    });
-    // A source that fails destroys the tee with its error, which the request reports.
-    pipeline(body, tee).catch((error: Error) => tee.destroy(error));
-    return tee;
-  }
-
-  /** @throws SregistryError INTEGRITY when the server's digest of what it received is another. */
-  async #close(digest: Digest): Promise<void> {
-    const { api, path, call, source } = this.#upload;
-    const location = this.#location;
-    if (location === undefined) throw new SregistryError("INTERNAL", "an upload ends that never began");
-    if (this.#offset !== source.size) return;
-    try {
-      const response = await api.send(
-        {
-          method: "PUT",
-          url: closingUrl(location.url, digest),
-          accept: [200, 201, 204],
-          headers: OCTETS,
-          body: { size: 0, open: () => Buffer.alloc(0) },
-          auth: location.auth,
-          retry: "never",
-        },
-        call,
-      );
-      await discard(response);
-    } catch (error) {
-      if (isDigestRefusal(error)) {
-        await this.#forget();
-        throw new SregistryError("INTEGRITY", `${api.host} received other bytes than ${digest}: ${error.message}`, {
-          cause: error,
-        });
+  /** Sends chunks until the closing request has been answered: true. False: the session was given up. */
+  async #advance(): Promise<boolean> {
+    const { source } = this.#upload;
+    while (this.#location !== undefined) {
+      const cut = { least: this.#least, chunkSize: this.#chunkSize, known: this.#bytes.digest !== undefined };
+      const end = this.#mode === "chunked" ? nextCut(this.#offset, source.size, cut) : undefined;
+      if (end === undefined) {
+        await this.#close(this.#location);
+        return true;
       }
-      // A closing request that failed on the way may have worked.
-      if (!isTransient(error) || !(await blobExists(api, path, digest, call))) throw error;
+      await this.#sendChunk(this.#location, end);
     }
-    await this.#forget();
+    return false;
   }
 
-  /** Decides what a failure means for the session; returns when it is time to go on, throws when it is over. */
-  async #recover(error: unknown): Promise<void> {
-    const { call, api, source } = this.#upload;
-    if (isTooLarge(error)) {
-      const smaller = SMALLER_CHUNKS.find((size) => size < this.#chunkSize);
-      if (smaller === undefined) throw error;
-      call.log.verbose(`${api.host} finds ${this.#chunkSize} bytes too much at once; going on with ${smaller}`);
-      this.#chunkSize = smaller;
-    } else if (!isLostSession(error) && !isOutOfStep(error)) {
-      await this.#retry.next(error);
-    }
-    const offset = this.#location === undefined ? undefined : await this.#askOffset();
-    if (offset !== undefined && offset <= source.size) return this.#moveTo(offset);
-    if (this.#sessions >= MOST_SESSIONS) throw error;
-    call.log.verbose(`${api.host} has lost the upload; beginning again`);
-    await this.#forget();
-    await this.#moveTo(0);
-  }
-
-  /** Undefined when the session is gone. registry:2 up to 2.8 ends one that is asked with a stale Location. */
-  async #askOffset(): Promise<number | undefined> {
+  async #sendChunk(location: UploadLocation, end: number): Promise<void> {
     const { api, call } = this.#upload;
-    const location = this.#location;
-    if (location === undefined) return undefined;
-    const response = await api.send(
-      { method: "GET", url: location.url, accept: [200, 202, 204, 400, 404, 405, 416], auth: location.auth },
-      call,
-    );
-    await discard(response);
-    if (response.status >= 400) return undefined;
-    if (response.headers.has("location")) this.#location = uploadLocation(api, response, location.auth);
-    return parseUploadRange(response.headers.get("range"));
+    const start = this.#offset;
+    this.#closing = false;
+    const body = await this.#bytes.part(start, end);
+    const answer = await patchUpload(api, location, { start, end, body }, call);
+    this.#takesChunks = true;
+    this.#location = answer.location;
+    const { held } = answer;
+    // ECR answers 201, and its Range stays at the first chunk though it keeps the others (aws/containers-roadmap#2831).
+    if (answer.status === 201 && held !== undefined && held <= start) this.#countsItself = true;
+    if (this.#countsItself || held === undefined || held === end) this.#offset = end;
+    else if (held > end) return this.#loseSession(`it holds ${held} bytes after being sent ${end}`);
+    else if (held <= start) throw this.#nothingKept(start, end);
+    // distribution v3 on S3 keeps whole 5 MiB parts only: it may hold less than it was sent.
+    else this.#offset = held;
+    this.#spliced ||= this.#offset !== end;
+    await this.#progressed();
   }
 
-  /** Makes `offset` the confirmed one; bytes before it that are not hashed yet are read again, from the disk alone. */
-  async #moveTo(offset: number): Promise<void> {
-    if (offset < this.#offset) {
-      this.#hash = createHash("sha256");
-      this.#offset = 0;
+  #nothingKept(start: number, end: number): SregistryError {
+    const { api } = this.#upload;
+    return new SregistryError("NETWORK", `${api.host} took bytes ${start} to ${end} and kept none of them`);
+  }
+
+  async #progressed(): Promise<void> {
+    this.#upload.task.at(this.#offset);
+    if (this.#offset > this.#furthest) {
+      this.#furthest = this.#offset;
+      this.#retry.progressed();
     }
-    if (offset > this.#offset) {
-      for await (const chunk of this.#upload.source.open(this.#offset, offset)) this.#hash.update(chunk);
+    if (this.#location !== undefined) await this.#saved.save(this.#location, this.#offset);
+  }
+
+  async #close(location: UploadLocation): Promise<void> {
+    const { api, call } = this.#upload;
+    const start = this.#offset;
+    this.#closing = true;
+    const { digest, body } = await this.#bytes.last(start);
+    await closeUpload(api, location, { start, digest, body }, call);
+  }
+
+  async #learnDigest(): Promise<void> {
+    const { api, call, task } = this.#upload;
+    if (this.#bytes.digest !== undefined) return;
+    task.state("hashing");
+    call.log.verbose(`${api.host}: the file is read for its digest before it is sent, so twice if it has to be sent`);
+    await this.#bytes.learn();
+  }
+
+  /** Decides what a failure means; returns when it is time to go on, or with the result if the blob is there after all. */
+  async #recover(error: unknown): Promise<BlobResult | undefined> {
+    const { api, path, source, call } = this.#upload;
+    if (call.signal.aborted) throw abortError(call.signal);
+    // A source that fails because it changed says so best itself.
+    if (isCode(error, "INTEGRITY", "DISK")) await source.unchanged();
+    switch (meaningOf(error, this.#offset === 0)) {
+      case "wrong digest":
+        await this.#redo(error);
+        return undefined;
+      case "too large":
+        this.#shrink(error);
+        await this.#realign();
+        return undefined;
+      case "lost":
+        await this.#loseSession(error);
+        return undefined;
+      case "out of step":
+        if (this.#countsItself) await this.#loseSession(error);
+        else {
+          this.#setback(error);
+          await this.#realign();
+        }
+        return undefined;
+      case "not allowed":
+        if (this.#closing || this.#takesChunks === true) throw error;
+        return this.#giveUpChunks();
+      default:
+        await this.#retry.next(error);
     }
-    this.#offset = offset;
-    this.#upload.task.at(offset);
+    // The closing request may have worked though its answer is lost.
+    const { digest } = this.#bytes;
+    if (this.#closing && digest !== undefined && (await blobExists(api, path, digest, call))) {
+      return this.#result(this.#resumed ? "resumed" : "uploaded");
+    }
+    await this.#realign();
+    return undefined;
   }
 
-  async #save(): Promise<void> {
-    if (this.#key === undefined || this.#location === undefined) return;
-    await this.#upload.sessions.save(this.#key, { location: this.#location.url.href, offset: this.#offset });
+  /** Goes on where the server says that it is. */
+  async #realign(): Promise<void> {
+    const { api, call, source, task } = this.#upload;
+    if (this.#location === undefined || this.#countsItself) return;
+    this.#spliced = true;
+    const state = await askUpload(api, this.#location, call);
+    if (state === undefined) return this.#loseSession("it does not know it any more");
+    if (state.offset > source.size) return this.#loseSession(`it holds ${state.offset} bytes of ${source.size}`);
+    call.log.verbose(`${api.host} holds ${state.offset} bytes; going on from there`);
+    this.#location = state.location;
+    this.#offset = state.offset;
+    task.at(state.offset);
   }
 
-  async #forget(): Promise<void> {
+  async #loseSession(reason: unknown): Promise<void> {
+    const { api, call, task } = this.#upload;
+    this.#setback(reason);
+    const words = reason instanceof Error ? reason.message : String(reason);
+    call.log.info(`${api.host} has lost the upload at byte ${this.#offset}; it begins again`);
+    call.log.verbose(words);
     this.#location = undefined;
-    if (this.#key !== undefined) await this.#upload.sessions.forget(this.#key);
+    this.#offset = 0;
+    this.#resumed = false;
+    task.at(0);
+    await this.#saved.forget();
   }
-}
 
-export interface BegunUpload {
-  readonly response: HttpResponse;
-  readonly location: UploadLocation;
-}
+  #setback(reason: unknown): void {
+    const { api, path } = this.#upload;
+    this.#setbacks += 1;
+    if (this.#setbacks <= MOST_SETBACKS) return;
+    const words = reason instanceof Error ? reason.message : String(reason);
+    throw new SregistryError("NETWORK", `${api.host} lost the upload to ${path} ${this.#setbacks} times: ${words}`, {
+      hint: `a smaller chunk-size for ${api.host} under hosts in config.yaml may get through`,
+      cause: reason,
+    });
+  }
 
-export async function beginUpload(api: OciApi, path: RepoPath, call: Call): Promise<BegunUpload> {
-  const auth = repositoryAuth(path, "push");
-  const response = await api.send(
-    {
-      method: "POST",
-      url: api.uploadsUrl(path),
-      accept: [202],
-      body: { size: 0, open: () => Buffer.alloc(0) },
-      auth,
-    },
-    call,
-  );
-  await discard(response);
-  return { response, location: uploadLocation(api, response, auth) };
-}
+  /** Once more from the start, if the blob had a seam; the same bytes in one piece would be refused again. */
+  async #redo(error: unknown): Promise<void> {
+    const { api, source } = this.#upload;
+    await source.unchanged();
+    if (!this.#spliced) {
+      const words = error instanceof Error ? error.message : String(error);
+      throw new SregistryError("INTEGRITY", `${api.host} received other bytes than ${this.#bytes.digest}: ${words}`, {
+        hint: "something between here and the registry changes what is sent; push again, then tell its administrator",
+        cause: error,
+      });
+    }
+    await this.#loseSession(error);
+    this.#spliced = false;
+  }
 
-export function isDigestRefusal(error: unknown): error is SregistryError {
-  return isCode(error, "REFUSED") && /DIGEST_INVALID/.test(error.message);
-}
+  /** Smaller chunks, or chunks instead of one request. */
+  #shrink(error: unknown): void {
+    const { api, source, rule, call } = this.#upload;
+    const refused = this.#mode === "monolithic" ? source.size - this.#offset : this.#chunkSize;
+    const smaller = smallerChunk(refused, rule.chunkSize);
+    if (smaller === undefined || this.#takesChunks === false) throw error;
+    call.log.verbose(`${api.host} does not take ${refused} bytes at once; going on with ${smaller}`);
+    this.#mode = "chunked";
+    this.#chunkSize = smaller;
+  }
 
-/** GHCR says 416 for a chunk that is too large, others 413. */
-function isTooLarge(error: unknown): boolean {
-  if (!(error instanceof SregistryError)) return false;
-  return error.status === 413 || (error.status === 416 && /too large|maximum|exceeds/i.test(error.message));
-}
-
-function isLostSession(error: unknown): boolean {
-  return error instanceof SregistryError && error.status === 404;
-}
-
-/** The server holds another offset than we believe. */
-function isOutOfStep(error: unknown): boolean {
-  return error instanceof SregistryError && error.status === 416;
-}
-
-/** 405, 415, 501 or 400 to the very first chunk: this registry takes no chunks. */
-export function refusesChunks(error: unknown): boolean {
-  return error instanceof SregistryError && [400, 405, 415, 501].includes(error.status ?? 0) && !isDigestRefusal(error);
+  /** One request instead of chunks. It names the digest, so the file is read for it first. */
+  async #giveUpChunks(): Promise<BlobResult | undefined> {
+    const { api, call } = this.#upload;
+    call.log.info(`${api.host} takes no chunks: the file is read for its digest, then sent in one request`);
+    this.#takesChunks = false;
+    this.#mode = "monolithic";
+    this.#location = undefined;
+    this.#offset = 0;
+    await this.#learnDigest();
+    return this.#look();
+  }
 }
