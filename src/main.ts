@@ -27,13 +27,14 @@ async function main(): Promise<void> {
   process.on("SIGTERM", onSignal);
   const { env, argv, stdin, stdout, stderr } = process;
   let terminal: Terminal | undefined;
+  let signal: AbortSignal = interruption.signal;
   const terminalFor = (flags: Flags, signal: AbortSignal): Promise<Terminal> =>
     createTerminal({ stdin, stdout, stderr }, { ...globalFlags(flags), env, signal });
   try {
     const columns = stdout.columns ?? 80;
     const program = await parseProgram({ argv: argv.slice(2), env, version: VERSION, columns });
     const flags = globalFlags(program.flags);
-    const signal = withTimeout(interruption.signal, flags.timeout);
+    signal = withTimeout(interruption.signal, flags.timeout);
     terminal = await terminalFor(program.flags, signal);
     await using context = createContext({
       flags,
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
     await program.run(context);
     process.exitCode = 0;
   } catch (error) {
-    const failure = asFailure(error);
+    const failure = asFailure(error, signal);
     process.exitCode = failure.exitStatus;
     terminal ??= await terminalFor(rawFlags(argv), interruption.signal);
     await terminal.failure(failure);
@@ -66,9 +67,8 @@ function withTimeout(signal: AbortSignal, milliseconds: number | undefined): Abo
   return AbortSignal.any([signal, late.signal]);
 }
 
-/** Anything that is not an error of ours is a defect, unless it only reports that a signal stopped the work. */
-function asFailure(error: unknown): SregistryError {
-  const { reason, aborted } = interruption.signal;
+/** Anything that is not an error of ours is a defect, unless it only reports that a signal or --timeout stopped the work. */
+function asFailure(error: unknown, { reason, aborted }: AbortSignal): SregistryError {
   if (aborted && reason instanceof SregistryError && !(error instanceof SregistryError)) return reason;
   if (error instanceof SregistryError) return error;
   const message = error instanceof Error ? error.message : String(error);

@@ -39,6 +39,8 @@ export interface Verb<Input> {
 
 /** A verb whose input type only it knows. */
 export interface AnyVerb extends Omit<Verb<never>, "parse" | "run"> {
+  /** What the words and flags mean, to be looked at; `prepare` is what runs it. */
+  parse(words: readonly string[], flags: Flags): unknown;
   prepare(words: readonly string[], flags: Flags): (context: Context) => Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export function defineVerb<Input>(verb: Verb<Input>): AnyVerb {
     arguments: args,
     options,
     examples,
+    parse: verb.parse,
     prepare(words, flags) {
       const input = verb.parse(words, flags);
       return (context) => verb.run(input, context);

@@ -3,8 +3,9 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FIXTURES, User } from "../support/program.ts";
+import { FIXTURES, PROGRAM, User } from "../support/program.ts";
 
 const TINY = join(FIXTURES, "tiny.sif");
 const sha256 = async (path: string): Promise<string> =>
@@ -195,5 +196,20 @@ describe("the program itself", () => {
     child.stdout?.destroy();
     const status = await new Promise((done) => child.once("close", done));
     expect(status).toBe(0);
+  });
+});
+
+describe("a too old Node", () => {
+  it("gets one polite line", async () => {
+    const source = (await readFile(PROGRAM, "utf8")).replace(/^#!.*\n/, "");
+    const written: string[] = [];
+    const process = {
+      versions: { node: "18.19.0" },
+      stderr: { write: (text: string) => written.push(text) },
+      exitCode: undefined as number | undefined,
+    };
+    runInNewContext(source, { process });
+    expect(written).toEqual(["sregistry needs Node 20.18.1 or newer; this is 18.19.0\n"]);
+    expect(process.exitCode).toBe(2);
   });
 });
