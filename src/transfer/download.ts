@@ -2,17 +2,19 @@
  * One image into one file. The contract (docs/architecture.md, "A pull"): under the target's name there is a complete,
  * verified file or what was there before; exit 0 means the first; an interruption costs nothing that was on disk.
  */
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { lstat, stat, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Call, Task } from "../call.ts";
-import { isCode, SregistryError, systemCode } from "../errors.ts";
+import { SregistryError } from "../errors.ts";
+import { abortError } from "../http/network-error.ts";
 import { createRetryPolicy, type RetryLimits, type RetryPolicy } from "../http/retry-policy.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
-import type { ImageInfo, Registry } from "../registry/registry.ts";
-import { digestOfFile } from "./hash-file.ts";
+import type { BodyPart, ImageInfo, Registry } from "../registry/registry.ts";
+import { present } from "./disk.ts";
 import { withLock } from "./lock.ts";
-import { alreadyThere, PartialFile, partialPath } from "./partial.ts";
+import { PartialFile, partialPath, removeOthers } from "./partial.ts";
+import { lookAtTarget, requireDirectory, requireWritable } from "./target.ts";
 
 export interface Download {
   readonly registry: Registry;
@@ -40,13 +42,14 @@ const LONGEST_WAIT = 24 * 60 * 60 * 1000;
 /** Milliseconds between two looks whether it is done: a thousand waiting jobs must not wear down a file server. */
 const LONGEST_PAUSE = 1_000;
 
-/** @throws SregistryError CONFLICT, DISK, INTEGRITY, and what the endpoint's `read` throws when retrying is over. */
+/** @throws SregistryError CONFLICT, USAGE, DISK, INTEGRITY, and what the endpoint's `read` throws when retrying is over. */
 export async function downloadToFile(download: Download): Promise<DownloadResult> {
   const { image, target, call } = download;
   await requireDirectory(dirname(target));
-  const there = await lookAtTarget(download);
-  if (there !== undefined) return there;
   const path = partialPath(target, image.digest);
+  const there = await findPresent(download, path);
+  if (there !== undefined) return there;
+  await requireWritable(dirname(target));
   const task = call.progress.start(basename(target), image.size);
   try {
     const result = await withLock(`${path}.lock`, () => fetchUnderClaim(download, path, task), {
@@ -59,29 +62,51 @@ export async function downloadToFile(download: Download): Promise<DownloadResult
     return result;
   } catch (error) {
     task.fail();
-    throw error;
+    // Waiting for the lock is ended by Node's own AbortError.
+    throw call.signal.aborted && !(error instanceof SregistryError) ? abortError(call.signal) : error;
   }
+}
+
+async function findPresent(download: Download, path: string): Promise<DownloadResult | undefined> {
+  const { target, call } = download;
+  const there = await lookAtTarget(download, call.signal);
+  if (there === undefined) return undefined;
+  const { digest, stat: found } = there;
+  // A process that was killed while it gave the file its name left it with both.
+  if (found.nlink > 1 && (await present(lstat(path)))?.ino === found.ino) await present(unlink(path));
+  return { path: target, digest, size: found.size, transferred: 0, outcome: "present" };
 }
 
 /** The holder of the claim before this one may have finished the same download. */
 async function fetchUnderClaim(download: Download, path: string, task: Task): Promise<DownloadResult> {
-  const there = await lookAtTarget(download);
+  const there = await findPresent(download, path);
   if (there !== undefined) return there;
-  const { image, call } = download;
+  const { image, target } = download;
   const algorithm = image.digest === undefined ? "sha256" : digestAlgorithm(image.digest);
-  await using partial = await PartialFile.open(path, algorithm);
-  const resumedAt = await partial.takeUp(image.size, call.signal, (offset) => task.at(offset));
-  if (image.size !== undefined) await partial.requireRoom(image.size - resumedAt);
-  if (resumedAt > 0) task.state(`resuming at byte ${resumedAt}`);
-  const run = new DownloadRun(download, partial, task, resumedAt);
+  const { uid } = await stat(`${path}.lock`);
+  await using partial = await PartialFile.open(path, algorithm, uid);
   try {
-    return await run.finish();
+    const result = await new DownloadRun(download, partial, task).run();
+    await removeOthers(target);
+    return result;
   } catch (error) {
-    await partial.settle().catch((failure: unknown) => call.log.warn(String(failure)));
-    if (isCode(error, "INTEGRITY") || partial.offset === 0) await partial.remove();
-    else call.log.info(`${partial.offset} bytes are kept; the same command goes on from there`);
+    await keep(download, partial);
     throw error;
   }
+}
+
+async function keep({ image, target, call }: Download, partial: PartialFile): Promise<void> {
+  if (!isResumable(image)) return await partial.remove();
+  const kept = await partial.leave();
+  if (kept === 0) return;
+  call.log.info(
+    `${basename(target)}: ${kept} of ${image.size} bytes are kept beside it; the same command goes on from there`,
+  );
+}
+
+/** Without a digest nothing tells whether another body is of the same image, and without a size where it ends. */
+function isResumable({ digest, size }: ImageInfo): boolean {
+  return digest !== undefined && size !== undefined;
 }
 
 class DownloadRun {
@@ -89,18 +114,19 @@ class DownloadRun {
   readonly #partial: PartialFile;
   readonly #task: Task;
   readonly #retry: RetryPolicy;
-  readonly #resumedAt: number;
+  /** Bytes that an earlier process left and this one went on from. */
+  #resumedAt = 0;
   #transferred = 0;
   /** More than one body went into the file, so that a wrong digest may be the seam's fault. */
-  #spliced: boolean;
+  #spliced = false;
+  /** Bytes that were in place at best: only what goes beyond them is progress, or a server could be asked for ever. */
+  #furthest = 0;
 
-  constructor(download: Download, partial: PartialFile, task: Task, resumedAt: number) {
+  constructor(download: Download, partial: PartialFile, task: Task) {
     const { image, call, retry } = download;
     this.#download = download;
     this.#partial = partial;
     this.#task = task;
-    this.#resumedAt = resumedAt;
-    this.#spliced = resumedAt > 0;
     this.#retry = createRetryPolicy({
       what: formatReference(image.reference),
       signal: call.signal,
@@ -109,18 +135,20 @@ class DownloadRun {
     });
   }
 
-  async finish(): Promise<DownloadResult> {
+  async run(): Promise<DownloadResult> {
     const { image, target, force } = this.#download;
+    await this.#takeUp();
     await this.#fetch();
     this.#task.state("verifying");
     let digest = await this.#partial.digest();
     if (this.#spliced && image.digest !== undefined && digest !== image.digest) {
       this.#download.call.log.warn(`${basename(target)}: the digest is wrong after a resume; once more from the start`);
-      await this.#partial.restart();
+      this.#furthest = 0;
+      await this.#restart();
       await this.#fetch();
       digest = await this.#partial.digest();
     }
-    if (image.digest !== undefined && digest !== image.digest) throw this.#wrongDigest(digest, image.digest);
+    if (image.digest !== undefined && digest !== image.digest) throw await this.#wrongDigest(digest, image.digest);
     await this.#partial.commit(target, force);
     return {
       path: target,
@@ -129,6 +157,23 @@ class DownloadRun {
       transferred: this.#transferred,
       outcome: this.#resumedAt > 0 ? "resumed" : "downloaded",
     };
+  }
+
+  async #takeUp(): Promise<void> {
+    const { image, call } = this.#download;
+    const size = isResumable(image) ? image.size : undefined;
+    this.#resumedAt = await this.#partial.takeUp(size, call.signal, (offset) => this.#task.at(offset));
+    this.#furthest = this.#resumedAt;
+    this.#spliced = this.#resumedAt > 0;
+    if (image.size !== undefined) await this.#partial.requireRoom(image.size - this.#resumedAt);
+    if (this.#resumedAt > 0) this.#task.state(`resuming at byte ${this.#resumedAt}`);
+  }
+
+  async #restart(): Promise<void> {
+    await this.#partial.restart();
+    this.#resumedAt = 0;
+    this.#spliced = false;
+    this.#task.at(0);
   }
 
   /** Until all bytes are there; each body that ends early is followed by another, as long as bytes move. */
@@ -140,33 +185,23 @@ class DownloadRun {
         if (size === undefined) return;
       } catch (error) {
         await this.#retry.next(error);
-        this.#spliced = true;
       }
     }
   }
 
   async #receive(): Promise<void> {
     const { registry, image, call } = this.#download;
-    if (image.size === undefined) await this.#partial.restart();
+    if (this.#partial.offset > 0 && !isResumable(image)) await this.#restart();
     const part = await registry.read(image, { start: this.#partial.offset }, call);
     try {
+      const size = this.#sizeOf(part);
       await this.#alignTo(part.start);
-      const size = image.size ?? part.total;
-      if (part.total !== undefined && part.total !== size) throw this.#wrongSize(part.total, size ?? 0);
-      for await (const chunk of part.body) {
-        const bytes: Buffer = chunk;
-        if (size !== undefined && this.#partial.offset + bytes.length > size) {
-          throw this.#wrongSize(this.#partial.offset + bytes.length, size);
-        }
-        await this.#partial.append(bytes);
-        this.#transferred += bytes.length;
-        this.#retry.progressed();
-        this.#task.at(this.#partial.offset);
-      }
+      this.#spliced = this.#partial.offset > 0;
+      for await (const chunk of part.body) await this.#take(chunk, size);
       if (size !== undefined && this.#partial.offset < size) {
         throw new SregistryError(
           "NETWORK",
-          `${registry.name} ended the image after ${this.#partial.offset} of ${size} bytes`,
+          `${registry.name} ended ${this.#name()} after ${this.#partial.offset} of ${size} bytes`,
         );
       }
     } finally {
@@ -174,33 +209,54 @@ class DownloadRun {
     }
   }
 
-  /** A server that ignores Range sends from the start: so do we begin again. */
-  async #alignTo(start: number): Promise<void> {
-    if (start === this.#partial.offset) return;
-    if (start !== 0) {
-      throw new SregistryError(
-        "REPLY_INVALID",
-        `${this.#download.registry.name} sent bytes from ${start} when asked from ${this.#partial.offset}`,
-      );
-    }
-    this.#download.call.log.verbose(`${this.#download.registry.name} does not resume; beginning again`);
-    await this.#partial.restart();
-  }
-
-  #wrongSize(got: number, expected: number): SregistryError {
-    return new SregistryError(
+  /** Looked at before anything is done to the partial: a proxy's login page is no reason to throw gigabytes away. */
+  #sizeOf({ total }: BodyPart): number | undefined {
+    const { size } = this.#download.image;
+    if (size === undefined || total === undefined || total === size) return size ?? total;
+    throw new SregistryError(
       "INTEGRITY",
-      `${this.#name()} should have ${expected} bytes, and ${got} were announced or sent`,
+      `${this.#name()} should have ${size} bytes, and ${this.#download.registry.name} announced ${total}`,
     );
   }
 
-  #wrongDigest(got: Digest, expected: Digest): SregistryError {
+  async #take(bytes: Buffer, size: number | undefined): Promise<void> {
+    if (size !== undefined && this.#partial.offset + bytes.length > size) {
+      await this.#partial.remove();
+      throw new SregistryError(
+        "INTEGRITY",
+        `${this.#name()} should have ${size} bytes, and ${this.#download.registry.name} sent more`,
+        { hint: NOTHING_KEPT },
+      );
+    }
+    await this.#partial.append(bytes);
+    this.#transferred += bytes.length;
+    if (this.#partial.offset > this.#furthest) {
+      this.#furthest = this.#partial.offset;
+      this.#retry.progressed();
+    }
+    this.#task.at(this.#partial.offset);
+  }
+
+  /** A server that ignores Range sends from the start: so do we begin again. */
+  async #alignTo(start: number): Promise<void> {
+    if (start === this.#partial.offset) return;
+    const { registry, call } = this.#download;
+    if (start !== 0) {
+      throw new SregistryError(
+        "REPLY_INVALID",
+        `${registry.name} sent ${this.#name()} from byte ${start} when asked from byte ${this.#partial.offset}`,
+      );
+    }
+    call.log.verbose(`${registry.name} sends images only as a whole; beginning again`);
+    await this.#restart();
+  }
+
+  async #wrongDigest(got: Digest, expected: Digest): Promise<SregistryError> {
+    await this.#partial.remove();
     return new SregistryError(
       "INTEGRITY",
       `${this.#name()} should have digest ${expected}, and its bytes have ${got}`,
-      {
-        hint: "nothing was kept; if it happens again, the registry's copy is damaged",
-      },
+      { hint: NOTHING_KEPT },
     );
   }
 
@@ -209,41 +265,4 @@ class DownloadRun {
   }
 }
 
-/** `present` when the target holds the image already. @throws CONFLICT when it holds something else and may not be replaced. */
-async function lookAtTarget({ image, target, force, call }: Download): Promise<DownloadResult | undefined> {
-  const file = await openTarget(target);
-  if (file === undefined) return undefined;
-  try {
-    const found = await file.stat();
-    if (image.digest !== undefined && found.isFile() && (image.size ?? found.size) === found.size) {
-      const digest = await digestOfFile(file, found.size, digestAlgorithm(image.digest), call.signal);
-      if (digest === image.digest)
-        return { path: target, digest, size: found.size, transferred: 0, outcome: "present" };
-    }
-  } finally {
-    await file.close();
-  }
-  if (!force) throw alreadyThere(target);
-  return undefined;
-}
-
-async function openTarget(target: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(target, "r");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw new SregistryError("DISK", `${target} is there but cannot be read`, {
-      hint: `ls -l ${target}`,
-      cause: error,
-    });
-  }
-}
-
-async function requireDirectory(directory: string): Promise<void> {
-  try {
-    if ((await stat(directory)).isDirectory()) return;
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT" && systemCode(error) !== "ENOTDIR") throw error;
-  }
-  throw new SregistryError("USAGE", `there is no directory ${directory}`, { hint: `mkdir -p ${directory}` });
-}
+const NOTHING_KEPT = "nothing was kept; if it happens again, the registry's copy is damaged";

@@ -5,6 +5,7 @@ import { basename } from "node:path";
 import { Readable } from "node:stream";
 import { SregistryError, systemCode } from "../errors.ts";
 import type { ImageReader } from "../image/reader.ts";
+import { readError } from "./disk.ts";
 import type { Source } from "./source.ts";
 
 /** Bytes a read: large enough that a GiB is a thousand reads, small enough to keep memory flat. */
@@ -70,9 +71,6 @@ async function readable<T>(path: string, work: Promise<T>): Promise<T> {
   } catch (error) {
     const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") throw new SregistryError("NOT_FOUND", `there is no file ${path}`);
-    throw new SregistryError("DISK", `${path} cannot be read: ${error instanceof Error ? error.message : error}`, {
-      hint: `ls -l ${path}`,
-      cause: error,
-    });
+    throw readError(path, error);
   }
 }

@@ -4,25 +4,34 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, open, rename, rm, statfs } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, digestHex, finishDigest } from "../reference/digest.ts";
-import { syncDirectory, writeError } from "./atomic.ts";
+import { syncDirectory } from "./atomic.ts";
+import { diskError, present } from "./disk.ts";
 import { hashPrefix } from "./hash-file.ts";
+import { alreadyThere } from "./target.ts";
 
 /** Bytes gathered before they are written: few system calls, and the write runs while the next ones are hashed. */
 const BATCH = 1024 * 1024;
 
-/** `.name.part-<digest>`; a name too long for the file system's 255 bytes is cut. */
+/** Bytes of the target's name in the partial's; locks and their claims add 50 more, and file systems end at 255. */
+const NAME = 160;
+
+/** `.name.part-<digest>`; a long name is cut. */
 export function partialPath(target: string, digest: Digest | undefined): string {
   const mark = digest === undefined ? "unknown" : digestHex(digest).slice(0, 16);
-  return join(dirname(target), `.${Buffer.from(basename(target)).subarray(0, 200).toString()}.part-${mark}`);
+  return join(dirname(target), `${prefix(target)}${mark}`);
+}
+
+function prefix(target: string): string {
+  return `.${Buffer.from(basename(target)).subarray(0, NAME).toString()}.part-`;
 }
 
 export class PartialFile {
   readonly path: string;
-  readonly #file: FileHandle;
+  #file: FileHandle;
   readonly #algorithm: DigestAlgorithm;
   #hash: Hash;
   #offset = 0;
@@ -37,13 +46,12 @@ export class PartialFile {
     this.#hash = createHash(algorithm);
   }
 
-  /** Mode 0777 less the umask from birth, as the target has it: a SIF is run. */
-  static async open(path: string, algorithm: DigestAlgorithm): Promise<PartialFile> {
+  /** `owner`: user id that this file system gives to files of ours (not always the process's: NFS maps root). */
+  static async open(path: string, algorithm: DigestAlgorithm, owner: number): Promise<PartialFile> {
     try {
-      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-      return new PartialFile(path, await open(path, flags, 0o777), algorithm);
+      return new PartialFile(path, (await openOwn(path, owner)) ?? (await createNew(path)), algorithm);
     } catch (error) {
-      throw writeError(path, error);
+      throw diskError(path, error);
     }
   }
 
@@ -52,25 +60,38 @@ export class PartialFile {
     return this.#offset;
   }
 
-  /** Takes up what an earlier process left; more than `size` bytes cannot be of this image. Returns the offset. */
+  /**
+   * Takes up what an earlier process left; more than `size` bytes cannot be of this image, and where the size is unknown
+   * nothing is. Returns the offset.
+   */
   async takeUp(size: number | undefined, signal: AbortSignal, told: (offset: number) => void): Promise<number> {
     const { size: have } = await this.#file.stat();
     if (have === 0) return 0;
-    if (size === undefined || have > size) {
-      await this.restart();
-      return 0;
-    }
-    this.#offset = await hashPrefix(this.#file, have, this.#hash, signal, told);
+    if (size === undefined || have > size) await this.restart();
+    else this.#offset = await hashPrefix(this.#file, have, this.#hash, { signal, told, name: this.path });
     return this.#offset;
   }
 
+  /**
+   * From byte 0 in a new file. The old one is not truncated: a process on another host that slept while its claim was
+   * taken over still has it open, and the other one may have given it the target's name since.
+   */
   async restart(): Promise<void> {
     await this.#writing;
     this.#batch = [];
     this.#batched = 0;
-    this.#offset = 0;
     this.#hash = createHash(this.#algorithm);
-    await this.#file.truncate(0);
+    this.#offset = 0;
+    if ((await this.#file.stat()).size === 0) return;
+    try {
+      await this.#requireOwn();
+      await unlink(this.path);
+      const file = await createNew(this.path);
+      await this.#file.close();
+      this.#file = file;
+    } catch (error) {
+      throw diskError(this.path, error);
+    }
   }
 
   /** Hashes at once and writes behind. The chunk must not be changed afterwards. */
@@ -104,7 +125,7 @@ export class PartialFile {
         rest = withoutFirst(rest, bytesWritten);
       }
     } catch (error) {
-      throw writeError(this.path, error);
+      throw diskError(this.path, error);
     }
   }
 
@@ -122,31 +143,73 @@ export class PartialFile {
 
   /** @throws SregistryError DISK when the file system has less room than the rest needs. Unknown there: no complaint. */
   async requireRoom(rest: number): Promise<void> {
-    const { bavail, bsize } = await statfs(dirname(this.path));
-    const room = bavail * bsize;
-    if (bsize === 0 || room >= rest) return;
-    throw new SregistryError("DISK", `${dirname(this.path)} has room for ${room} bytes; ${rest} more are needed`, {
-      hint: `df -h ${dirname(this.path)}`,
+    const directory = dirname(this.path);
+    const room = await freeBytes(directory);
+    if (room === undefined || room >= rest) return;
+    throw new SregistryError("DISK", `${directory} has room for ${room} bytes; ${rest} more are needed`, {
+      hint: `df -h ${directory}`,
     });
   }
 
   /**
    * Gives the file its final name, durably. Without `replace` an existing target is never touched, whoever made it when.
-   * @throws SregistryError CONFLICT, DISK.
+   * @throws SregistryError CONFLICT, DISK, LOCKED.
    */
   async commit(target: string, replace: boolean): Promise<void> {
     try {
       await this.#file.sync();
-      await (replace ? rename(this.path, target) : linkThenRemove(this.path, target));
+      await this.#requireOwn();
+      await (replace ? rename(this.path, target) : this.#giveName(target));
       await syncDirectory(dirname(target));
     } catch (error) {
       if (systemCode(error) === "EEXIST") throw alreadyThere(target);
-      throw writeError(target, error);
+      throw diskError(target, error);
     }
   }
 
+  async #giveName(target: string): Promise<void> {
+    try {
+      await link(this.path, target);
+    } catch (error) {
+      const code = systemCode(error) ?? "";
+      // An NFS server may have linked though its first answer got lost.
+      const linked = code === "EEXIST" && (await this.#isAt(target));
+      if (!linked && !NO_LINKS.includes(code)) throw error;
+      if (!linked) return await this.#moveTo(target);
+    }
+    await present(unlink(this.path));
+  }
+
+  /** FAT and some FUSE file systems have no hard links: between this look and the move nothing keeps others away. */
+  async #moveTo(target: string): Promise<void> {
+    if ((await present(lstat(target))) !== undefined) throw alreadyThere(target);
+    await rename(this.path, target);
+  }
+
+  /** Leaves what is on the disk to a later process, and tells how many bytes that are. An empty file is not left. */
+  async leave(): Promise<number> {
+    // What could not be written is not in the size; why not has been, or is being, reported.
+    await this.settle().catch(() => undefined);
+    const { size, nlink } = await this.#file.stat();
+    if (size === 0) await this.remove();
+    return nlink === 0 ? 0 : size;
+  }
+
   async remove(): Promise<void> {
-    await rm(this.path, { force: true });
+    if (await this.#isAt(this.path)) await present(unlink(this.path));
+  }
+
+  /** Only a process on another host that believed this one gone could have changed that (locks are advice). */
+  async #requireOwn(): Promise<void> {
+    if (await this.#isAt(this.path)) return;
+    throw new SregistryError("LOCKED", `another process took over ${this.path}`, {
+      hint: "run the same command again",
+    });
+  }
+
+  async #isAt(path: string): Promise<boolean> {
+    const [own, there] = await Promise.all([this.#file.stat({ bigint: true }), present(stat(path, { bigint: true }))]);
+    return there !== undefined && own.ino === there.ino && own.dev === there.dev;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,21 +218,50 @@ export class PartialFile {
   }
 }
 
-export function alreadyThere(target: string): SregistryError {
-  return new SregistryError("CONFLICT", `${target} exists already and holds something else; it was not touched`, {
-    hint: "--force replaces it, --output names another file",
-  });
+/** What link(2) says where there are no hard links, or no more of them. */
+const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
+
+/** Mode 0777 less the umask from birth, as the target has it: a SIF is run. */
+async function createNew(path: string): Promise<FileHandle> {
+  return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o777);
 }
 
-async function linkThenRemove(path: string, target: string): Promise<void> {
-  try {
-    await link(path, target);
-  } catch (error) {
-    // FAT and some FUSE file systems have no hard links; there the check before the download has to do.
-    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(systemCode(error) ?? "")) throw error;
-    return rename(path, target);
+/**
+ * The partial file at `path` if it is a regular file of ours without another name. Anything else there is removed: in a
+ * directory that others can write to, its owner could change the image later, or it could be a link to a file to ruin.
+ */
+async function openOwn(path: string, owner: number): Promise<FileHandle | undefined> {
+  const found = await present(lstat(path));
+  if (found === undefined) return undefined;
+  if (found.isFile() && found.nlink === 1 && found.uid === owner) {
+    return await present(open(path, constants.O_RDWR | constants.O_NOFOLLOW));
   }
-  await rm(path, { force: true });
+  await present(unlink(path));
+  return undefined;
+}
+
+/** Removes what interrupted pulls of other images to `target` left: nobody goes on with it now that the name is taken. */
+export async function removeOthers(target: string): Promise<void> {
+  const directory = dirname(target);
+  const names = await readdir(directory);
+  const ours = prefix(target);
+  const left = names.filter(
+    (name) => name.startsWith(ours) && /^(?:[0-9a-f]{16}|unknown)$/.test(name.slice(ours.length)),
+  );
+  for (const name of left) {
+    if (!names.includes(`${name}.lock`)) await present(unlink(join(directory, name)));
+  }
+}
+
+/** Undefined where the file system does not tell. */
+async function freeBytes(directory: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize, blocks } = await statfs(directory);
+    return blocks === 0 ? undefined : bavail * bsize;
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 function withoutFirst(buffers: readonly Buffer[], bytes: number): Buffer[] {

@@ -1,13 +1,18 @@
 /** An image at an endpoint as something that image/ can read: by ranges, never the whole. */
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
-import { createRetryPolicy } from "../http/retry-policy.ts";
+import { createRetryPolicy, type RetryLimits } from "../http/retry-policy.ts";
 import type { ImageReader } from "../image/reader.ts";
 import { formatReference } from "../reference/format.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
 
 /** @throws SregistryError UNSUPPORTED where the endpoint does not tell the image's size. */
-export function registryReader(registry: Registry, image: ImageInfo, call: Call): ImageReader {
+export function registryReader(
+  registry: Registry,
+  image: ImageInfo,
+  call: Call,
+  limits?: Partial<RetryLimits>,
+): ImageReader {
   const name = formatReference(image.reference);
   const { size } = image;
   if (size === undefined) throw new SregistryError("UNSUPPORTED", `${registry.name} does not tell the size of ${name}`);
@@ -19,6 +24,7 @@ export function registryReader(registry: Registry, image: ImageInfo, call: Call)
         what: `bytes ${start} to ${end} of ${name}`,
         signal: call.signal,
         log: call.log,
+        limits,
       });
       for (;;) {
         try {

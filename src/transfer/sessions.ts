@@ -1,10 +1,11 @@
 /** Saved upload sessions, one small private file each: a Location may carry a signature that lets anybody write. */
 import { createHash } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { count, field, object, parseJson, string } from "../decode.ts";
 import { isCode } from "../errors.ts";
 import { writeError, writeFileAtomic } from "./atomic.ts";
+import { isSystemError, present } from "./disk.ts";
 import { readSmallFile } from "./small-file.ts";
 import type { UploadKey, UploadSession, UploadSessions } from "./upload-session.ts";
 
@@ -15,9 +16,10 @@ export function createUploadSessions(directory: string, now: () => number = Date
   const fileOf = (key: UploadKey): string => join(directory, `${fingerprint(key)}.json`);
   return {
     async load(key) {
-      const file = await readSmallFile(fileOf(key));
-      const session = file === undefined ? undefined : decode(file.text);
-      return session !== undefined && now() - session.saved < LIFETIME ? session : undefined;
+      const text = await readTorn(fileOf(key));
+      const session = text === undefined ? undefined : decode(text);
+      if (session === undefined || now() - session.saved >= LIFETIME) return undefined;
+      return { location: session.location, offset: session.offset };
     },
     async save(key, { location, offset }) {
       const path = fileOf(key);
@@ -28,8 +30,25 @@ export function createUploadSessions(directory: string, now: () => number = Date
       }
       await writeFileAtomic(path, `${JSON.stringify({ ...key, location, offset, saved: now() })}\n`);
     },
-    forget: (key) => rm(fileOf(key), { force: true }),
+    async forget(key) {
+      const path = fileOf(key);
+      try {
+        await present(unlink(path));
+      } catch (error) {
+        throw writeError(path, error);
+      }
+    },
   };
+}
+
+/** After a crash a file may hold anything, bytes that are no text too. */
+async function readTorn(path: string): Promise<string | undefined> {
+  try {
+    return (await readSmallFile(path))?.text;
+  } catch (error) {
+    if (isCode(error, "CONFIG_INVALID") && !isSystemError(error.cause)) return undefined;
+    throw error;
+  }
 }
 
 function fingerprint({ origin, repository, source }: UploadKey): string {
