@@ -149,6 +149,31 @@ describe("an image", () => {
     });
   });
 
+  it("of a type that says nothing is known by its first bytes", async () => {
+    const sif = await readFile(join(import.meta.dirname, "../fixtures/tiny.sif"), "latin1");
+    for (const [tag, content] of [
+      ["sif", sif],
+      ["tar", "no SIF at all"],
+    ] as const) {
+      const bytes = Buffer.from(content, "latin1");
+      const upload = await store.repository("lab/oras").createUpload("sha256", false);
+      await upload.append(Readable.from([bytes]));
+      await upload.commit(digestOf(bytes));
+      const { manifest } = await push(`lab/oras:config-${tag}`, source("{}"));
+      const layer = {
+        mediaType: "application/vnd.oci.image.layer.v1.tar",
+        size: bytes.length,
+        digest: digestOf(bytes),
+      };
+      const stored = await store.repository("lab/oras").manifest(manifest ?? digestOf(""));
+      const document = { ...JSON.parse(Buffer.from(stored?.bytes ?? []).toString()), layers: [layer] };
+      const put = { bytes: Buffer.from(JSON.stringify(document)), contentType: undefined, tags: [parseTag(tag)] };
+      await store.repository("lab/oras").putManifest(put);
+    }
+    expect((await registry.resolve(named("lab/oras:sif"), {}, call)).size).toBe(40_960);
+    await expect(registry.resolve(named("lab/oras:tar"), {}, call)).rejects.toMatchObject({ code: "IMAGE_INVALID" });
+  });
+
   it("has a file to copy from", async () => {
     await push("lab/tool:1.0", source("an image"));
     const path = await registry.blobPath(await registry.resolve(named("lab/tool:1.0"), {}, call));

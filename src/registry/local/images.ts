@@ -5,7 +5,8 @@ import { SregistryError } from "../../errors.ts";
 import { goArchitecture } from "../../image/architecture.ts";
 import { sifLayer } from "../../image/artifact.ts";
 import { configMetadata } from "../../image/config.ts";
-import { type Document, LARGEST_DOCUMENT, type Manifest } from "../../image/document.ts";
+import { type Descriptor, type Document, LARGEST_DOCUMENT, type Manifest, MEDIA_TYPES } from "../../image/document.ts";
+import { HEADER_SIZE, hasSifMagic, notSif } from "../../image/header.ts";
 import type { ImageMetadata } from "../../image/metadata.ts";
 import { chooseByArchitecture } from "../../image/platform.ts";
 import type { Digest } from "../../reference/digest.ts";
@@ -75,7 +76,9 @@ export async function imageInfo(
   reference: PlacedReference,
   { entry, manifest }: Found,
 ): Promise<ImageInfo> {
-  const { layer } = sifLayer(manifest);
+  const { layer, certain } = sifLayer(manifest);
+  // A file that was pushed as any file comes back as it went; of another type only the SIF magic tells.
+  if (!certain && layer.mediaType !== MEDIA_TYPES.octetStream) await requireMagic(repository, reference, layer);
   const created = manifest.annotations["org.opencontainers.image.created"];
   return {
     reference,
@@ -87,6 +90,18 @@ export async function imageInfo(
     ...(created === undefined ? {} : { created }),
     annotations: manifest.annotations,
   };
+}
+
+async function requireMagic(
+  repository: Repository,
+  reference: PlacedReference,
+  { digest, size }: Descriptor,
+): Promise<void> {
+  const total = await checkSize(repository, digest, size);
+  const chunks: Buffer[] = [];
+  for await (const chunk of repository.readBlob(digest, 0, Math.min(HEADER_SIZE, total))) chunks.push(chunk);
+  const head = Buffer.concat(chunks);
+  if (!hasSifMagic(head)) throw notSif(head, formatReference(reference));
 }
 
 /** What the push left in the config blob; undefined for another client's push. */

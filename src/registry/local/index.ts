@@ -1,4 +1,4 @@
 /** The embedded registry: a store on the disk, and the port over it. */
-export { type CheckOptions, type CheckReport, checkStore, type Problem } from "./check.ts";
+export { checkStore } from "./check.ts";
 export { createLocalRegistry, type LocalRegistry } from "./registry.ts";
 export { openStore, type Store } from "./store.ts";

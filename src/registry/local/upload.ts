@@ -195,19 +195,22 @@ export class Upload {
     return this.#hashed;
   }
 
+  /** Hashes one block while it is written and the next one arrives. */
   async #write(handle: FileHandle, body: Readable, progress: AppendOptions["progress"]): Promise<number> {
     let chunks: Uint8Array[] = [];
     let gathered = 0;
+    let writing = Promise.resolve();
     const flush = async (): Promise<void> => {
-      const batch = chunks;
+      const block = Buffer.concat(chunks, gathered);
       chunks = [];
       gathered = 0;
-      for (const chunk of batch) {
-        await writeAll(handle, chunk, this.#hashed);
-        this.#hash.update(chunk);
-        this.#hashed += chunk.length;
-      }
+      await writing;
       progress?.(this.#hashed);
+      writing = writeAll(handle, block, this.#hashed);
+      // Looked at when the next block comes, or at the end.
+      writing.catch(() => undefined);
+      this.#hash.update(block);
+      this.#hashed += block.length;
     };
     try {
       // A body that cannot be written is left open: it may be a request that is still to be answered.
@@ -217,9 +220,20 @@ export class Upload {
         if (gathered >= WRITE_SIZE) await flush();
       }
     } finally {
-      if (gathered > 0) await flush();
+      await this.#settle(gathered > 0 ? flush().then(() => writing) : writing);
     }
+    progress?.(this.#hashed);
     return this.#hashed;
+  }
+
+  /** After a write that failed the hash is ahead of the file: it begins anew. */
+  async #settle(writing: Promise<void>): Promise<void> {
+    try {
+      await writing;
+    } catch (error) {
+      this.#restart(this.#algorithm);
+      throw error;
+    }
   }
 }
 
