@@ -5,10 +5,12 @@ import type { Call } from "../call.ts";
 import { SregistryError, systemCode } from "../errors.ts";
 import type { ImageMetadata } from "../image/metadata.ts";
 import { readImage, type SifObject } from "../image/read.ts";
+import type { SifSignature } from "../image/signature.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
+import type { Referrer } from "../registry/registry.ts";
 import { fileReader } from "../transfer/file-source.ts";
 import { registryReader } from "../transfer/registry-reader.ts";
 import { imageMetadata } from "./metadata.ts";
@@ -30,6 +32,10 @@ export interface Inspection {
   readonly metadata: ImageMetadata;
   /** As `singularity sif list` has them; undefined where only the endpoint's metadata was asked. */
   readonly objects: readonly SifObject[] | undefined;
+  /** Who signed is not verified; undefined where `objects` is. */
+  readonly signatures: readonly SifSignature[] | undefined;
+  /** What is attached to it at an OCI endpoint by a subject: signatures, SBOMs. */
+  readonly referrers: readonly Referrer[];
 }
 
 export interface InspectOptions {
@@ -55,22 +61,33 @@ export async function inspect(
 ): Promise<Inspection> {
   if (target.kind === "file") {
     await using reader = await fileReader(target.path);
-    const { metadata, objects } = await readImage(reader);
-    return { name: target.path, size: reader.size, digest: undefined, manifest: undefined, metadata, objects };
+    const { metadata, objects, signatures } = await readImage(reader);
+    const { size } = reader;
+    return {
+      name: target.path,
+      size,
+      digest: undefined,
+      manifest: undefined,
+      metadata,
+      objects,
+      signatures,
+      referrers: [],
+    };
   }
   const reference = services.place(target.reference);
   const registry = await services.open(reference);
   const image = await registry.resolve(reference, architectureOption(options.architecture), call);
   const reader = registryReader(registry, image, call);
-  const whole = options.objects
-    ? await readImage(reader)
-    : { metadata: await imageMetadata(registry, image, call), objects: undefined };
+  const whole = options.objects ? await readImage(reader) : undefined;
   return {
     name: formatReference(target.reference),
     size: reader.size,
     digest: image.digest,
     manifest: image.manifest,
-    ...whole,
+    metadata: whole?.metadata ?? (await imageMetadata(registry, image, call)),
+    objects: whole?.objects,
+    signatures: whole?.signatures,
+    referrers: options.objects ? ((await registry.can.referrers?.(image, call)) ?? []) : [],
   };
 }
 

@@ -45,6 +45,13 @@ function document(inspection: Inspection, parts: readonly MetadataPart[]): Recor
   return { name: inspection.name, ...Object.fromEntries(parts.map((part) => [part, metadata[part] ?? null])) };
 }
 
+/** That there are signatures, and whose keys they name; they are not verified here. */
+function signedText({ metadata, signatures = [] }: Inspection): string {
+  if (!metadata.signed) return "no";
+  const keys = signatures.map(({ format, fingerprint }) => `${format.toUpperCase()} ${fingerprint ?? ""}`.trim());
+  return keys.length === 0 ? "yes" : `yes (${keys.join(", ")}), not verified`;
+}
+
 async function writeInspection(terminal: Terminal, inspection: Inspection): Promise<void> {
   const { metadata, objects = [] } = inspection;
   const facts: readonly (readonly [string, string | undefined])[] = [
@@ -54,7 +61,7 @@ async function writeInspection(terminal: Terminal, inspection: Inspection): Prom
     ["manifest", inspection.manifest],
     ["format", metadata.format === "sif" ? "SIF" : "OCI-SIF"],
     ["architecture", metadata.architecture ?? "unknown"],
-    ["signed", metadata.signed ? "yes" : "no"],
+    ["signed", signedText(inspection)],
     ["encrypted", metadata.encrypted ? "yes" : "no"],
   ];
   for (const [name, value] of facts) {
@@ -67,6 +74,11 @@ async function writeInspection(terminal: Terminal, inspection: Inspection): Prom
         `  ${String(id).padEnd(4)} ${group.padEnd(6)} ${link.padEnd(8)} ${position.padEnd(22)} ${type}`,
       );
     }
+  }
+  if (inspection.referrers.length > 0) {
+    await terminal.fact("attached", "");
+    for (const { digest, type, size } of inspection.referrers)
+      await terminal.line(`  ${digest} ${type} (${formatSize(size)})`);
   }
   const present = METADATA_PARTS.filter((part) => partText(metadata, part).trim() !== "");
   await writeMetadata(terminal, metadata, present, "");
