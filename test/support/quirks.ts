@@ -306,27 +306,30 @@ class Registry implements QuirkyRegistry {
     const nth = this.requests.filter(({ method, path }) => method === seen.method && /\/uploads\//.test(path)).length;
     const mishap = this.#mishaps.find((one) => one.method === seen.method && one.nth === nth);
     const limit = mishap?.after ?? Number.POSITIVE_INFINITY;
+    const settle = (cut: boolean): void => {
+      session.bytes = Buffer.concat(chunks);
+      if (cut) this.#settleCut(id, session);
+    };
     const chunks: Buffer[] = [before];
     let kept = 0;
-    let cut = false;
     try {
       for await (const chunk of request) {
         const bytes: Buffer = chunk;
         seen.bodyBytes += bytes.length;
         chunks.push(bytes.subarray(0, Math.max(0, limit - kept)));
         kept += bytes.length;
-        if (mishap?.how === "cut" && kept >= limit) break;
+        if (mishap?.how !== "cut" || kept < limit) continue;
+        // The session is settled before the client can ask about it.
+        settle(true);
+        request.socket.resetAndDestroy();
+        return false;
       }
     } catch {
-      cut = true;
+      settle(true);
+      return false;
     }
-    if (mishap?.how === "cut") {
-      cut = true;
-      request.socket.resetAndDestroy();
-    }
-    session.bytes = Buffer.concat(chunks);
-    if (cut) this.#settleCut(id, session);
-    return !cut;
+    settle(false);
+    return true;
   }
 
   #settleCut(id: string, session: Session): void {
