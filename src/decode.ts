@@ -25,11 +25,6 @@ export const count: Decoder<number> = (value, where) => {
   return value;
 };
 
-export const boolean: Decoder<boolean> = (value, where) => {
-  if (typeof value !== "boolean") throw wrong(where, "true or false", value);
-  return value;
-};
-
 export const object: Decoder<JsonObject> = (value, where) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(where, "an object", value);
   return Object.assign(Object.create(null), value);

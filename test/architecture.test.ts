@@ -126,3 +126,18 @@ describe("the house", () => {
     expect([...sources].filter(([, text]) => text.split("\n").length > 400).map(([file]) => file)).toEqual([]);
   });
 });
+
+describe("the lock file", () => {
+  const lock: { packages: Record<string, { integrity?: string; resolved?: string }> } = JSON.parse(
+    readFileSync(join(ROOT, "package-lock.json"), "utf8"),
+  );
+  const packages = Object.entries(lock.packages).filter(([name]) => name !== "");
+
+  it("has integrity on every entry", () => {
+    expect(packages.filter(([, { integrity }]) => integrity === undefined).map(([name]) => name)).toEqual([]);
+  });
+
+  it("names no registry: a newcomer's own is asked", () => {
+    expect(packages.filter(([, { resolved }]) => resolved !== undefined).map(([name]) => name)).toEqual([]);
+  });
+});
