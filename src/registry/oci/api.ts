@@ -97,8 +97,9 @@ export function uploadLocation(api: OciApi, response: HttpResponse, own: Auth): 
   return settleLocation(api, url, own);
 }
 
-/** @throws SregistryError REFUSED for a downgrade to http, or a way from outside into this network. */
+/** @throws SregistryError REFUSED for what is no plain http(s) URL, a downgrade to http, or a way into this network. */
 export function settleLocation(api: OciApi, url: URL, own: Auth): UploadLocation {
+  if (!/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") throw notFollowed(api, url);
   if (url.protocol === "http:" && api.base.protocol === "https:" && url.hostname === api.base.hostname) {
     const upgraded = new URL(api.base);
     upgraded.pathname = url.pathname;
@@ -108,11 +109,15 @@ export function settleLocation(api: OciApi, url: URL, own: Auth): UploadLocation
   if (sameOrigin(url, api.base)) return { url, auth: own };
   const downgrade = url.protocol !== "https:" && api.base.protocol === "https:";
   if (downgrade || leadsInward(scopeOf(api.base.hostname), scopeOf(url.hostname))) {
-    throw new SregistryError("REFUSED", `${api.host} sends the upload to ${url.origin}; that is not followed`, {
-      hint: "if the registry is right, its public address is misconfigured: tell its administrator",
-    });
+    throw notFollowed(api, url);
   }
   return { url, auth: { kind: "none" } };
+}
+
+function notFollowed(api: OciApi, { protocol, host }: URL): SregistryError {
+  return new SregistryError("REFUSED", `${api.host} sends the upload to ${protocol}//${host}; that is not followed`, {
+    hint: "if the registry is right, its public address is misconfigured: tell its administrator",
+  });
 }
 
 /** A server out there must not make us write to our own machine or to a cloud's metadata service. */
