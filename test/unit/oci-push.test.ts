@@ -187,6 +187,40 @@ describe("a file", () => {
     expect(words).not.toContain("done");
     expect(registry.content.tags.size).toBe(0);
   });
+
+  it("names the likely reason where a registry of several machines knows no upload of the others'", async () => {
+    const registry = await quirky();
+    const faults = await faultsBefore(registry.url);
+    faults.on({ method: "PATCH" }, reply(404, { body: '{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}' }));
+    const client = clientOf(faults);
+    const failure = await failureOf(push(client, "lab/tool:1.0", await openFileSource(await largeFile())));
+    expect(failure).toMatchObject({ code: "NETWORK", hint: expect.stringContaining("http.secret") });
+    expect(faults.count({ method: "PATCH" })).toBe(4);
+  });
+
+  it("is not said to be resumable when the registry has lost it", async () => {
+    const registry = await quirky(REGISTRY_2);
+    for (let nth = 2; nth < 60; nth += 2) registry.arrange({ method: "PATCH", nth, after: 100_000, how: "cut" });
+    const client = clientOf(registry);
+    const failure = await failureOf(push(client, "lab/tool:1.0", await openFileSource(await largeFile())));
+    expect(failure).toMatchObject({
+      code: "NETWORK",
+      message: expect.stringContaining("lost the upload to lab/tool 4 times"),
+    });
+    expect(client.said.join("\n")).not.toContain("the same command goes on");
+    expect(await readdir(sessions())).toEqual([]);
+  });
+
+  it("goes in chunks of the size that a rule knows when one request is too large", async () => {
+    const registry = await quirky({ largestPut: 5 * MIB });
+    const path = await largeFile();
+    const hostRules = [{ host: "127.0.0.1", mode: "monolithic", chunkSize: 2 * MIB }] as const;
+    await push(clientOf(registry, { hostRules }), "lab/tool:1.0", await openFileSource(path));
+    expect(registry.requests.filter(({ method }) => method === "PATCH").map(({ bodyBytes }) => bodyBytes)).toEqual(
+      Array(4).fill(2 * MIB),
+    );
+    await expectHeld(registry, path);
+  });
 });
 
 describe("a file that changes meanwhile", () => {

@@ -11,7 +11,7 @@ import type { DeleteResult } from "../registry.ts";
 import { type OciApi, repositoryAuth } from "./api.ts";
 import { deletionHint } from "./hints.ts";
 import { tagsOf } from "./lists.ts";
-import { fetchDocument, headManifest, putManifest } from "./manifests.ts";
+import { digestBehind, fetchDocument, putManifest } from "./manifests.ts";
 import { sendBytes } from "./push.ts";
 import { forgetReferrer } from "./referrers.ts";
 
@@ -25,7 +25,7 @@ export async function deletable(api: OciApi, reference: PlacedReference, call: C
   const { digest } = await fetchDocument(api, reference, call);
   const names: string[] = [];
   for await (const tag of tagsOf(api, path, call)) {
-    if ((await headManifest(api, path, tag, call)) === digest) {
+    if ((await digestBehind(api, path, tag, call)) === digest) {
       names.push(formatReference({ ...reference, selector: { kind: "tag", tag } }));
     }
   }

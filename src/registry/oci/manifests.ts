@@ -60,7 +60,7 @@ export async function fetchDocument(
 }
 
 /** The digest behind a tag or digest, without the body; undefined when there is nothing. */
-export async function headManifest(
+async function headManifest(
   api: OciApi,
   path: RepoPath,
   wanted: string,
@@ -129,8 +129,7 @@ const LOOKS = 3;
 export async function readBack(api: OciApi, path: RepoPath, wanted: string, digest: Digest, call: Call): Promise<void> {
   const retry = api.retryPolicy(`reading ${path}:${wanted} back`, call);
   for (let look = 1; ; look += 1) {
-    const head = await headManifest(api, path, wanted, call);
-    const named = head === "untold" ? await digestBehind(api, path, wanted, call) : head;
+    const named = await digestBehind(api, path, wanted, call);
     if (named === digest) return;
     const words = `${api.host}/${path}:${wanted} does not name what was just pushed (${digest}) but ${named ?? "nothing"}`;
     if (look === LOOKS) {
@@ -142,15 +141,23 @@ export async function readBack(api: OciApi, path: RepoPath, wanted: string, dige
   }
 }
 
-async function digestBehind(api: OciApi, path: RepoPath, wanted: string, call: Call): Promise<Digest> {
+/** The digest behind a name, by its bytes where the registry does not tell; undefined when there is nothing. */
+export async function digestBehind(
+  api: OciApi,
+  path: RepoPath,
+  wanted: string,
+  call: Call,
+): Promise<Digest | undefined> {
+  const head = await headManifest(api, path, wanted, call);
+  if (head !== "untold") return head;
   const selector = isDigest(wanted)
     ? ({ kind: "digest", digest: wanted } as const)
     : ({ kind: "tag", tag: parseTag(wanted) } as const);
   return (await fetchDocument(api, { scheme: "oras", host: api.host, path, selector }, call)).digest;
 }
 
-/** Registries say 404 too when a private repository must not be known of. */
-async function found<T>(reference: PlacedReference, api: OciApi, work: Promise<T>): Promise<T> {
+/** Names the reference. Registries say 404 too when a private repository must not be known of. */
+export async function found<T>(reference: PlacedReference, api: OciApi, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

@@ -18,7 +18,7 @@ import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import type { BodyPart, ByteRange, ImageInfo, ResolveOptions } from "../registry.ts";
 import { type OciApi, repositoryAuth } from "./api.ts";
-import { type FetchedDocument, fetchDocument } from "./manifests.ts";
+import { type FetchedDocument, fetchDocument, found } from "./manifests.ts";
 
 export interface ResolvedImage extends ImageInfo {
   /** Where the metadata is, if this artifact carries any. */
@@ -121,7 +121,7 @@ export async function readBlob(api: OciApi, image: ImageInfo, range: ByteRange, 
   const end = Math.min(range.end ?? size, size);
   if (range.start >= end) return { start: range.start, total: size, body: Readable.from([]) };
   const ranged = range.start > 0 || end < size;
-  const response = await api.send(
+  const asked = api.send(
     {
       method: "GET",
       url: api.blobUrl(reference.path, digest),
@@ -131,6 +131,7 @@ export async function readBlob(api: OciApi, image: ImageInfo, range: ByteRange, 
     },
     call,
   );
+  const response = await found(reference, api, asked);
   return response.status === 206 ? partOf(api, response, range.start, end, size) : wholeOf(api, response, size);
 }
 

@@ -111,7 +111,7 @@ class Uploader {
     if (there !== undefined) return there;
     if (this.#location === undefined) await this.#takeUpSaved();
     for (;;) {
-      if (this.#location === undefined) this.#settle(await this.#begin());
+      if (this.#location === undefined) await this.#begin();
       try {
         if (await this.#advance()) break;
       } catch (error) {
@@ -141,9 +141,12 @@ class Uploader {
     return { digest: await this.#bytes.learn(), transfer };
   }
 
-  #begin(): Promise<Begun> {
+  async #begin(): Promise<void> {
     const { api, path, call } = this.#upload;
-    return beginUpload(api, path, call);
+    const begun = await beginUpload(api, path, call);
+    this.#settle(begun);
+    // Some keep what arrives of a request that is cut (distribution v3), so even the first chunk may be gone on with.
+    await this.#saved.save(begun.location, 0);
   }
 
   #settle({ location, least }: Begun): void {
@@ -293,15 +296,15 @@ class Uploader {
 
   async #loseSession(reason: unknown): Promise<void> {
     const { api, call, task } = this.#upload;
-    this.#setback(reason);
-    const words = reason instanceof Error ? reason.message : String(reason);
-    call.log.info(`${api.host} has lost the upload at byte ${this.#offset}; it begins again`);
-    call.log.verbose(words);
+    const at = this.#offset;
     this.#location = undefined;
     this.#offset = 0;
     this.#resumed = false;
     task.at(0);
     await this.#saved.forget();
+    this.#setback(reason);
+    call.log.info(`${api.host} has lost the upload at byte ${at}; it begins again`);
+    call.log.verbose(reason instanceof Error ? reason.message : String(reason));
   }
 
   #setback(reason: unknown): void {
@@ -310,7 +313,10 @@ class Uploader {
     if (this.#setbacks <= MOST_SETBACKS) return;
     const words = reason instanceof Error ? reason.message : String(reason);
     throw new SregistryError("NETWORK", `${api.host} lost the upload to ${path} ${this.#setbacks} times: ${words}`, {
-      hint: `a smaller chunk-size for ${api.host} under hosts in config.yaml may get through`,
+      hint:
+        reason instanceof SregistryError && reason.status === 404
+          ? "several machines of one registry must share their sessions (distribution: http.secret): tell its administrator"
+          : `a smaller chunk-size for ${api.host} under hosts in config.yaml may get through`,
       cause: reason,
     });
   }
@@ -333,8 +339,10 @@ class Uploader {
   /** Smaller chunks, or chunks instead of one request. */
   #shrink(error: unknown): void {
     const { api, source, rule, call } = this.#upload;
-    const refused = this.#mode === "monolithic" ? source.size - this.#offset : this.#chunkSize;
-    const smaller = smallerChunk(refused, rule.chunkSize);
+    const whole = this.#mode === "monolithic";
+    const refused = whole ? source.size - this.#offset : this.#chunkSize;
+    // GHCR is known to take 4 MiB; then nothing larger need be tried.
+    const smaller = whole && rule.chunkSize < refused ? rule.chunkSize : smallerChunk(refused, rule.chunkSize);
     if (smaller === undefined || this.#takesChunks === false) throw error;
     call.log.verbose(`${api.host} does not take ${refused} bytes at once; going on with ${smaller}`);
     this.#mode = "chunked";
