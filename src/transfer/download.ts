@@ -160,13 +160,16 @@ class DownloadRun {
   }
 
   async #takeUp(): Promise<void> {
-    const { image, call } = this.#download;
+    const { image, target, call } = this.#download;
     const size = isResumable(image) ? image.size : undefined;
     this.#resumedAt = await this.#partial.takeUp(size, call.signal, (offset) => this.#task.at(offset));
     this.#furthest = this.#resumedAt;
     this.#spliced = this.#resumedAt > 0;
     if (image.size !== undefined) await this.#partial.requireRoom(image.size - this.#resumedAt);
-    if (this.#resumedAt > 0) this.#task.state(`resuming at byte ${this.#resumedAt}`);
+    if (this.#resumedAt === 0) return;
+    call.log.info(
+      `${basename(target)}: ${this.#resumedAt} of ${image.size} bytes are here from an interrupted pull; going on from there`,
+    );
   }
 
   async #restart(): Promise<void> {
