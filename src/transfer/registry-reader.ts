@@ -52,7 +52,9 @@ async function readRange(
   try {
     for await (const chunk of part.body) {
       const bytes: Buffer = chunk;
-      chunks.push(bytes.subarray(Math.max(0, start - offset), Math.max(0, end - offset)));
+      const wanted = bytes.subarray(Math.max(0, start - offset), Math.max(0, end - offset));
+      // An empty slice would keep its chunk in memory, and gigabytes may be passed over.
+      if (wanted.length > 0) chunks.push(wanted);
       offset += bytes.length;
       if (offset >= end) break;
     }
