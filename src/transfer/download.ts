@@ -4,17 +4,19 @@
  */
 import { lstat, stat, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import type { Call, Task } from "../call.ts";
-import { SregistryError } from "../errors.ts";
+import type { Call, Log, Task } from "../call.ts";
+import { isCode, SregistryError, systemCode } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
 import { createRetryPolicy, type RetryLimits, type RetryPolicy } from "../http/retry-policy.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
 import type { BodyPart, ImageInfo, Registry } from "../registry/registry.ts";
-import { present } from "./disk.ts";
+import { isSystemError, present } from "./disk.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
-import { PartialFile, partialPath, removeOthers } from "./partial.ts";
-import { lookAtTarget, requireDirectory, requireWritable } from "./target.ts";
+import { Onlooker } from "./onlooker.ts";
+import { PartialFile, partialPath } from "./partial.ts";
+import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "./target.ts";
 
 export interface Download {
   readonly registry: Registry;
@@ -47,23 +49,44 @@ export async function downloadToFile(download: Download): Promise<DownloadResult
   const { image, target, call } = download;
   await requireDirectory(dirname(target));
   const path = partialPath(target, image.digest);
+  const seen = await entryAt(target);
   const there = await findPresent(download, path);
   if (there !== undefined) return there;
   await requireWritable(dirname(target));
   const task = call.progress.start(basename(target), image.size);
   try {
-    const result = await withLock(`${path}.lock`, () => fetchUnderClaim(download, path, task), {
-      signal: call.signal,
-      timeoutMs: LONGEST_WAIT,
-      longestPauseMs: LONGEST_PAUSE,
-      waiting: ({ pid, host }) => task.state(`waiting for process ${pid} on ${host}`),
-    });
+    const result = await fetchOrFind(download, path, seen, task);
     task.done();
     return result;
   } catch (error) {
     task.fail();
     // Waiting for the lock is ended by Node's own AbortError.
     throw call.signal.aborted && !(error instanceof SregistryError) ? abortError(call.signal) : error;
+  }
+}
+
+/**
+ * One process at a time fetches. Where the target has changed by the time it is our turn, the turn is given on before the
+ * target is hashed: a hundred jobs that waited for one image read it at once, not one after the other.
+ */
+async function fetchOrFind(download: Download, path: string, before: string, task: Task): Promise<DownloadResult> {
+  const { target, call } = download;
+  for (let seen = before; ; ) {
+    using onlooker = new Onlooker(path, task, call);
+    const work = async (): Promise<DownloadResult | undefined> => {
+      onlooker[Symbol.dispose]();
+      return (await entryAt(target)) === seen ? await fetchUnderClaim(download, path, task) : undefined;
+    };
+    const result = await withLock(`${path}.lock`, work, {
+      signal: call.signal,
+      timeoutMs: LONGEST_WAIT,
+      longestPauseMs: LONGEST_PAUSE,
+      waiting: (owner) => onlooker.waitFor(owner),
+    });
+    if (result !== undefined) return result;
+    seen = await entryAt(target);
+    const there = await findPresent(download, path);
+    if (there !== undefined) return there;
   }
 }
 
@@ -77,21 +100,34 @@ async function findPresent(download: Download, path: string): Promise<DownloadRe
   return { path: target, digest, size: found.size, transferred: 0, outcome: "present" };
 }
 
-/** The holder of the claim before this one may have finished the same download. */
 async function fetchUnderClaim(download: Download, path: string, task: Task): Promise<DownloadResult> {
-  const there = await findPresent(download, path);
-  if (there !== undefined) return there;
-  const { image, target } = download;
+  const { image, target, call } = download;
   const algorithm = image.digest === undefined ? "sha256" : digestAlgorithm(image.digest);
   const { uid } = await stat(`${path}.lock`);
   await using partial = await PartialFile.open(path, algorithm, uid);
   try {
     const result = await new DownloadRun(download, partial, task).run();
-    await removeOthers(target);
+    await clearAway(target, call.log);
     return result;
   } catch (error) {
-    await keep(download, partial);
-    throw error;
+    // Locks are advice: another process may have put the same image there meanwhile.
+    const there = isCode(error, "CONFLICT") ? await findPresent({ ...download, force: true }, path) : undefined;
+    if (there === undefined) {
+      await keep(download, partial);
+      throw error;
+    }
+    await partial.remove();
+    return there;
+  }
+}
+
+/** A pull that has its file is done, whatever cannot be cleared away beside it. */
+async function clearAway(target: string, log: Log): Promise<void> {
+  try {
+    await removeLeftovers(target);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    log.verbose(`what earlier pulls left beside ${target} cannot be removed: ${systemCode(error)}`);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, lstat, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, rename, stat, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, digestHex, finishDigest } from "../reference/digest.ts";
@@ -16,16 +16,20 @@ import { alreadyThere } from "./target.ts";
 /** Bytes gathered before they are written: few system calls, and the write runs while the next ones are hashed. */
 const BATCH = 1024 * 1024;
 
+/** Bytes after which the disk is told to take what has been written. */
+const STRETCH = 64 * 1024 * 1024;
+
 /** Bytes of the target's name in the partial's; locks and their claims add 50 more, and file systems end at 255. */
 const NAME = 160;
 
 /** `.name.part-<digest>`; a long name is cut. */
 export function partialPath(target: string, digest: Digest | undefined): string {
   const mark = digest === undefined ? "unknown" : digestHex(digest).slice(0, 16);
-  return join(dirname(target), `${prefix(target)}${mark}`);
+  return join(dirname(target), `${partialPrefix(target)}${mark}`);
 }
 
-function prefix(target: string): string {
+/** What the names of a target's partials, and of their locks, begin with. */
+export function partialPrefix(target: string): string {
   return `.${Buffer.from(basename(target)).subarray(0, NAME).toString()}.part-`;
 }
 
@@ -38,6 +42,9 @@ export class PartialFile {
   #batch: Buffer[] = [];
   #batched = 0;
   #writing: Promise<void> = Promise.resolve();
+  /** The disk takes what was written while more arrives, so that little is left for the fsync at the end. */
+  #syncing: Promise<void> = Promise.resolve();
+  #synced = 0;
 
   private constructor(path: string, file: FileHandle, algorithm: DigestAlgorithm) {
     this.path = path;
@@ -82,6 +89,7 @@ export class PartialFile {
     this.#batched = 0;
     this.#hash = createHash(this.#algorithm);
     this.#offset = 0;
+    this.#synced = 0;
     if ((await this.#file.stat()).size === 0) return;
     try {
       await this.#requireOwn();
@@ -89,6 +97,7 @@ export class PartialFile {
       const file = await createNew(this.path);
       await this.#file.close();
       this.#file = file;
+      this.#syncing = Promise.resolve();
     } catch (error) {
       throw diskError(this.path, error);
     }
@@ -124,9 +133,17 @@ export class PartialFile {
         offset += bytesWritten;
         rest = withoutFirst(rest, bytesWritten);
       }
+      if (offset - this.#synced >= STRETCH) this.#syncUpTo(offset);
     } catch (error) {
       throw diskError(this.path, error);
     }
+  }
+
+  /** A failure is kept for `commit`: the system reports it once, and the fsync there would know nothing of it. */
+  #syncUpTo(offset: number): void {
+    this.#synced = offset;
+    this.#syncing = this.#syncing.then(() => this.#file.datasync());
+    this.#syncing.catch(() => undefined);
   }
 
   /** Everything appended is on its way to the disk; a write that failed is reported. */
@@ -157,6 +174,7 @@ export class PartialFile {
    */
   async commit(target: string, replace: boolean): Promise<void> {
     try {
+      await this.#syncing;
       await this.#file.sync();
       await this.#requireOwn();
       await (replace ? rename(this.path, target) : this.#giveName(target));
@@ -238,19 +256,6 @@ async function openOwn(path: string, owner: number): Promise<FileHandle | undefi
   }
   await present(unlink(path));
   return undefined;
-}
-
-/** Removes what interrupted pulls of other images to `target` left: nobody goes on with it now that the name is taken. */
-export async function removeOthers(target: string): Promise<void> {
-  const directory = dirname(target);
-  const names = await readdir(directory);
-  const ours = prefix(target);
-  const left = names.filter(
-    (name) => name.startsWith(ours) && /^(?:[0-9a-f]{16}|unknown)$/.test(name.slice(ours.length)),
-  );
-  for (const name of left) {
-    if (!names.includes(`${name}.lock`)) await present(unlink(join(directory, name)));
-  }
 }
 
 /** Undefined where the file system does not tell. */

@@ -42,6 +42,12 @@ export async function lookAtTarget(wanted: Wanted, signal: AbortSignal): Promise
   return there;
 }
 
+/** What is under the name: another text when it is another file, or none any more. */
+export async function entryAt(target: string): Promise<string> {
+  const entry = await statTarget(target, lstat);
+  return entry === undefined ? "nothing" : [entry.dev, entry.ino, entry.size, entry.mtimeMs].join(":");
+}
+
 async function imageIn({ image, target, force }: Wanted, found: Stats, signal: AbortSignal) {
   const { digest, size = found.size } = image;
   if (digest === undefined || size !== found.size) return undefined;

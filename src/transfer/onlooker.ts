@@ -1,0 +1,44 @@
+/** Shows how far another process is with the download that this one waits for. */
+import { stat } from "node:fs/promises";
+import type { Call, Task } from "../call.ts";
+import { present } from "./disk.ts";
+import type { Owner } from "./owner.ts";
+
+/** Milliseconds between two looks; each is one stat on what may be a shared file system. */
+const PAUSE = 2_000;
+
+export class Onlooker implements Disposable {
+  readonly #partial: string;
+  readonly #task: Task;
+  readonly #call: Call;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `partial`: the file that grows meanwhile. */
+  constructor(partial: string, task: Task, call: Call) {
+    this.#partial = partial;
+    this.#task = task;
+    this.#call = call;
+  }
+
+  /** Called again when the process that is waited for is another one. */
+  waitFor({ pid, host }: Owner): void {
+    this.#task.state(`waiting for process ${pid} on ${host}`);
+    this.#timer ??= setInterval(() => void this.#look(), PAUSE);
+    void this.#look();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const found = await present(stat(this.#partial));
+      if (found !== undefined && this.#timer !== undefined) this.#task.at(found.size);
+    } catch (error) {
+      this.#call.log.debug(`${this.#partial} cannot be looked at: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** The wait is over: from here on the task is told of our own bytes. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}

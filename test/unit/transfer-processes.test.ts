@@ -1,0 +1,191 @@
+/** Several processes that pull to one name, and processes that are killed: real ones, on a real registry. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { build } from "esbuild";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { newOwner } from "../../src/transfer/owner.ts";
+import { partialPath } from "../../src/transfer/partial.ts";
+import { BLOB, type DownloadSite, downloadSite, madeImage } from "../support/download.ts";
+import { slow, stall } from "../support/faults.ts";
+import { until } from "../support/registry-server.ts";
+
+/** `program URL IMAGE TARGET`: pulls the image that is described in JSON, tells its progress and at last the result, a line of JSON each. */
+const PROGRAM = `
+import { silentLog } from "./src/call.ts";
+import { createTransport } from "./src/http/index.ts";
+import { createOciRegistry } from "./src/registry/oci/index.ts";
+import { downloadToFile } from "./src/transfer/download.ts";
+const [url, image, target] = process.argv.slice(2);
+const baseUrl = new URL(url);
+const tell = (what) => process.stdout.write(JSON.stringify(what) + "\\n");
+const progress = { start: () => ({ at: (at) => tell({ at }), state: (state) => tell({ state }), done() {}, fail() {} }) };
+const call = { signal: new AbortController().signal, progress, log: silentLog };
+const transport = createTransport({ userAgent: "sregistry-test" });
+const registry = createOciRegistry({ host: baseUrl.host, baseUrl, transport });
+tell(await downloadToFile({ registry, image: JSON.parse(image), target, force: false, call }));
+await transport.close();
+`;
+
+/** A bundled CommonJS package (undici) calls require for Node's own modules. */
+const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+
+const MIB = 1024 * 1024;
+/** More bytes than are ever held back from the disk while a download goes on. */
+const UNWRITTEN = 1.5 * MIB;
+
+let folder: string;
+let program: string;
+let site: DownloadSite;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sregistry-pulls-"));
+  program = join(folder, "program.mjs");
+  await build({
+    stdin: { contents: PROGRAM, loader: "ts", resolveDir: resolve(import.meta.dirname, "../..") },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20.18",
+    banner: { js: REQUIRE },
+    outfile: program,
+    logLevel: "error",
+  });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+beforeEach(async () => {
+  site = await downloadSite(madeImage(8 * MIB));
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await site[Symbol.asyncDispose]();
+});
+
+interface Pull {
+  readonly child: ChildProcess;
+  /** What it told so far. */
+  readonly lines: unknown[];
+  /** Exit status, or the signal that ended it. */
+  readonly ended: Promise<unknown>;
+}
+
+function pull(): Pull {
+  const words = [program, site.faults.url.href, JSON.stringify(site.image), site.target];
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  children.push(child);
+  const lines: unknown[] = [];
+  let text = "";
+  child.stdout?.setEncoding("utf8").on("data", (more: string) => {
+    const parts = `${text}${more}`.split("\n");
+    text = parts.pop() ?? "";
+    lines.push(...parts.map((line): unknown => JSON.parse(line)));
+  });
+  return { child, lines, ended: once(child, "close").then(([code, signal]: unknown[]) => code ?? signal) };
+}
+
+/** Size of the partial file; 0 while there is none. */
+async function onDisk(): Promise<number> {
+  const name = (await readdir(site.directory)).find((one) => /\.part-[0-9a-f]{16}$/.test(one));
+  return name === undefined ? 0 : (await stat(join(site.directory, name))).size;
+}
+
+const outcomes = (pulls: readonly Pull[]) => pulls.map(({ lines }) => lines.at(-1));
+const tail = (start: number) => `bytes=${start}-${site.bytes.length - 1}`;
+const resultOf = (outcome: string, transferred: number) => ({
+  path: site.target,
+  digest: site.image.digest,
+  size: site.bytes.length,
+  transferred,
+  outcome,
+});
+
+const byOutcome = (one: unknown, other: unknown): number => JSON.stringify(one).localeCompare(JSON.stringify(other));
+
+async function expectImage(): Promise<void> {
+  expect(await site.files()).toEqual(["image.sif"]);
+  expect((await site.content()).equals(site.bytes)).toBe(true);
+}
+
+describe("a process that is killed", () => {
+  it.each([3 * MIB, 5 * MIB + 4321])("costs nothing that was on disk (after %d bytes)", async (after) => {
+    site.faults.on({ ...BLOB, times: 1 }, stall({ after }));
+    const first = pull();
+    await until(async () => after - (await onDisk()) < UNWRITTEN);
+    first.child.kill("SIGKILL");
+    expect(await first.ended).toBe("SIGKILL");
+    const kept = await onDisk();
+    expect(await site.files()).not.toContain("image.sif");
+    const second = pull();
+    expect(await second.ended).toBe(0);
+    expect(second.lines.at(-1)).toEqual(resultOf("resumed", site.bytes.length - kept));
+    expect(site.ranges()).toEqual([undefined, tail(kept)]);
+    await expectImage();
+  });
+
+  it("is succeeded by one that waited for it", async () => {
+    site.faults.on({ ...BLOB, times: 1 }, stall({ after: 4 * MIB }));
+    const first = pull();
+    await until(async () => 4 * MIB - (await onDisk()) < UNWRITTEN);
+    const others = [pull(), pull(), pull()];
+    const seen = await onDisk();
+    const waiting = [{ state: `waiting for process ${first.child.pid} on ${hostname()}` }, { at: seen }];
+    await until(async () => others.every(({ lines }) => lines.length >= 2));
+    expect(others.map(({ lines }) => lines.slice(0, 2))).toEqual([waiting, waiting, waiting]);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const kept = await onDisk();
+    expect(await Promise.all(others.map(({ ended }) => ended))).toEqual([0, 0, 0]);
+    expect(outcomes(others).sort(byOutcome)).toEqual([
+      resultOf("present", 0),
+      resultOf("present", 0),
+      resultOf("resumed", site.bytes.length - kept),
+    ]);
+    expect(site.ranges()).toEqual([undefined, tail(kept)]);
+    await expectImage();
+  });
+});
+
+describe("several processes", () => {
+  it("download one target once, and the others find it", async () => {
+    site.faults.on(BLOB, slow(16 * MIB));
+    const pulls = Array.from({ length: 5 }, pull);
+    expect(await Promise.all(pulls.map(({ ended }) => ended))).toEqual([0, 0, 0, 0, 0]);
+    expect(site.faults.count(BLOB)).toBe(1);
+    const present = resultOf("present", 0);
+    const results = [present, present, present, present, resultOf("downloaded", site.bytes.length)];
+    expect(outcomes(pulls).sort(byOutcome)).toEqual(results);
+    await expectImage();
+  });
+
+  it("that know nothing of each other's locks may put the image there twice", async () => {
+    site.faults.on(BLOB, async (exchange) => {
+      await writeFile(site.target, site.bytes);
+      await exchange.forward();
+    });
+    expect(await site.pull()).toEqual(resultOf("present", 0));
+    await expectImage();
+  });
+
+  it("leave the claims of those that live, and clear away those of the dead", async () => {
+    const dead = spawn(process.execPath, ["-e", ""]);
+    await once(dead, "close");
+    const owner = await newOwner();
+    const claims = {
+      lives: owner,
+      gone: { ...owner, id: randomUUID(), pid: dead.pid },
+      away: { ...owner, id: randomUUID(), host: "elsewhere" },
+      old: { ...owner, id: randomUUID(), host: "elsewhere" },
+    };
+    const path = ({ id }: { readonly id: string }) => `${partialPath(site.target, site.image.digest)}.lock.${id}`;
+    for (const claim of Object.values(claims)) await writeFile(path(claim), JSON.stringify(claim));
+    const longAgo = new Date(Date.now() - 25 * 60 * 60 * 1000);
+    await utimes(path(claims.old), longAgo, longAgo);
+    await site.pull();
+    const left = [path(claims.lives), path(claims.away)].map((claim) => basename(claim));
+    expect(await site.files()).toEqual([...left, "image.sif"].sort());
+  });
+});
