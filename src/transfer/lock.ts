@@ -36,8 +36,9 @@ const queues = new Map<string, Promise<void>>();
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
-  const turn = before.then(() => locked(path, work, options));
-  const over = turn.then(nothing, nothing);
+  const turn = unlessAborted(before, options.signal).then(() => locked(path, work, options));
+  // Whoever comes next waits for everybody before, also when this caller gives up waiting.
+  const over = Promise.allSettled([before, turn]).then(nothing);
   queues.set(path, over);
   try {
     return await turn;
@@ -47,6 +48,21 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
 }
 
 function nothing(): void {}
+
+/** `wait`, or the signal's reason as soon as it is aborted. */
+async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return wait;
+  signal.throwIfAborted();
+  const over = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: over.signal });
+  });
+  try {
+    await Promise.race([wait, aborted]);
+  } finally {
+    over.abort();
+  }
+}
 
 async function locked<T>(path: string, work: () => Promise<T>, options: LockOptions): Promise<T> {
   const owner = await newOwner();
@@ -155,6 +171,8 @@ async function takeOver(path: string, claim: string): Promise<boolean> {
   try {
     if ((await abandoned(path, claim)) !== seen) return false;
     await rename(claim, path);
+    // The other name of the abandoned lock: nobody else will ever remove it.
+    await present(unlink(`${path}.${seen}`));
     return true;
   } finally {
     await present(unlink(right));

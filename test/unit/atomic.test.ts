@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import {
   chmod,
+  link,
   lstat,
   mkdir,
   mkdtemp,
@@ -215,6 +216,34 @@ describe("withLock", () => {
     const results = await Promise.all([1, 2, 3].map((index) => withLock(lock(), async () => index)));
     expect(results).toEqual([1, 2, 3]);
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("leaves no second name of the lock of a process that was killed", async () => {
+    const child = spawn(process.execPath, ["-e", ""]);
+    await once(child, "close");
+    const owner = { ...(await newOwner()), pid: child.pid };
+    await writeFile(lock(), JSON.stringify(owner));
+    await link(lock(), `${lock()}.${owner.id}`);
+    await withLock(lock(), async () => undefined);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("is given up at once by a caller that is told to stop while another one of its process works", async () => {
+    const stop = new AbortController();
+    const [working, finished] = [new EventEmitter(), new EventEmitter()];
+    const started = once(working, "now");
+    const first = withLock(lock(), async () => {
+      working.emit("now");
+      await once(finished, "now");
+    });
+    await started;
+    const second = withLock(lock(), async () => "second", { signal: stop.signal });
+    const third = withLock(lock(), async () => "third");
+    stop.abort(new Error("stop"));
+    await expect(second).rejects.toThrow("stop");
+    finished.emit("now");
+    await first;
+    expect(await third).toBe("third");
   });
 
   it("takes over from a pid that was given again", async () => {

@@ -139,7 +139,7 @@ describe("servers that say or send something else", () => {
   it("refuses another Content-Length before a byte is written", async () => {
     site.faults.on(BLOB, wrongLength(5));
     expect(await failureOf(site.pull())).toMatchObject({
-      code: "REPLY_INVALID",
+      code: "INTEGRITY",
       message: expect.stringContaining(`${site.bytes.length + 5} bytes`),
     });
     expect(site.ranges().length).toBe(1);
@@ -163,7 +163,7 @@ describe("servers that say or send something else", () => {
   it("keeps what it has when a login page answers the resume", async () => {
     await interruptedAt(900_000);
     site.faults.on({ ...BLOB, times: 1 }, reply(200, { body: "<html>please log in</html>" }));
-    expect(await failureOf(site.pull())).toMatchObject({ code: "REPLY_INVALID" });
+    expect(await failureOf(site.pull())).toMatchObject({ code: "INTEGRITY" });
     expect(await site.pull()).toMatchObject({ outcome: "resumed", transferred: site.bytes.length - 900_000 });
     await expectImage();
   });

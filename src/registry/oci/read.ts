@@ -140,13 +140,13 @@ function wholeOf(api: OciApi, response: HttpResponse, size: number): BodyPart {
   return { start: 0, total: size, body: response.body };
 }
 
-/** @throws SregistryError REPLY_INVALID when the answer announces another length than what was asked for has. */
+/** @throws SregistryError INTEGRITY when the answer announces another length than what was asked for has. */
 function checkLength(api: OciApi, response: HttpResponse, expected: number): void {
   const length = response.headers.get("content-length");
   if (length === undefined || Number(length) === expected) return;
   response.body.destroy();
   throw new SregistryError(
-    "REPLY_INVALID",
+    "INTEGRITY",
     `${api.host} announces ${length} bytes where the manifest promises ${expected}`,
     { hint: "the blob at the registry is damaged, or something between here and there answers for it" },
   );
