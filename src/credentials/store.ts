@@ -5,7 +5,8 @@ import { geteuid } from "node:process";
 import type { JsonObject } from "../decode.ts";
 import { SregistryError, systemCode } from "../errors.ts";
 import type { Secret } from "../secret.ts";
-import { finalTarget, writeError, writeFileAtomic } from "../transfer/atomic.ts";
+import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
+import { diskError } from "../transfer/disk.ts";
 import { withLock } from "../transfer/lock.ts";
 import { entryFor } from "./auth-entry.ts";
 import { type DockerConfig, parseDockerConfig, readDockerConfig } from "./docker-config.ts";
@@ -116,7 +117,7 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw writeError(path, error);
+    throw diskError(path, error);
   }
 }
 

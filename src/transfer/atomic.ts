@@ -7,6 +7,7 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, readlink, realpath, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
+import { diskError, present, syncDirectory } from "./disk.ts";
 
 export interface AtomicWrite {
   /** Permission bits, given those of the file that is replaced (undefined: a new file). Default: kept, 0600 when new. */
@@ -32,7 +33,7 @@ export async function writeFileAtomic(path: string, content: string, options: At
     await syncDirectory(dirname(target));
   } catch (error) {
     await present(unlink(temporary));
-    throw writeError(path, error);
+    throw diskError(path, error);
   }
 }
 
@@ -80,53 +81,4 @@ export async function finalTarget(path: string): Promise<string> {
     target = resolve(folder, await readlink(target));
   }
   throw new SregistryError("CONFIG_INVALID", `${path}: symbolic links that lead in a circle`);
-}
-
-/** File systems (FUSE, SMB) that cannot sync a directory say one of these; there is nothing more to be done there. */
-const NO_DIRECTORY_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EPERM", "EACCES", "EISDIR", "EBADF"];
-
-/** Makes the names in a directory durable: after a rename, before success is told. */
-export async function syncDirectory(path: string): Promise<void> {
-  try {
-    const directory = await open(path, constants.O_RDONLY);
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-  } catch (error) {
-    if (!NO_DIRECTORY_SYNC.includes(systemCode(error) ?? "")) throw error;
-  }
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the quota is used up",
-  EROFS: "the file system is read-only",
-  EACCES: "permission denied",
-  EPERM: "not permitted",
-  EIO: "the disk reports an error",
-  ENOENT: "its directory does not exist",
-  ENOTDIR: "a part of the path is no directory",
-  EISDIR: "it is a directory",
-  EEXIST: "a file is in its place",
-};
-
-/** A system error of writing `path` as SregistryError DISK; anything else as it is. */
-export function writeError(path: string, error: unknown): unknown {
-  const words = WORDS[systemCode(error) ?? ""];
-  if (words === undefined || error instanceof SregistryError) return error;
-  return new SregistryError("DISK", `${path} cannot be written: ${words}`, {
-    hint: `ls -ld ${dirname(path)}`,
-    cause: error,
-  });
-}
-
-async function present<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,8 @@
 /** What the file system says while images are read and written, as errors that name the place and the way out. */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
-import { writeError } from "./atomic.ts";
 
 const NO_ROOM: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
@@ -9,18 +10,41 @@ const NO_ROOM: Readonly<Record<string, string>> = {
   EFBIG: "a file may not become that large there (see also ulimit -f)",
 };
 
-/** A system error of writing the image at `path` as SregistryError DISK; anything else as it is. */
+const WORDS: Readonly<Record<string, string>> = {
+  ...NO_ROOM,
+  EROFS: "the file system is read-only",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EIO: "the disk reports an error",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  ENOENT: "its directory does not exist",
+  ENOTDIR: "a part of the path is no directory",
+  EISDIR: "it is a directory",
+  EEXIST: "a file is in its place",
+  ENAMETOOLONG: "the name is too long for the file system",
+  ESTALE: "the file server lost the file",
+};
+
+/** A failure of the disk or of permissions in words; undefined for any other. */
+export function diskWords(error: unknown): string | undefined {
+  return error instanceof SregistryError ? undefined : WORDS[systemCode(error) ?? ""];
+}
+
+/** A system error of writing the file at `path` as SregistryError DISK; anything else as it is. */
 export function diskError(path: string, error: unknown): unknown {
   const directory = dirname(path);
-  const words = NO_ROOM[systemCode(error) ?? ""];
-  if (words !== undefined) {
-    return new SregistryError("DISK", `no more can be written to ${directory}: ${words}`, {
+  const full = NO_ROOM[systemCode(error) ?? ""];
+  if (full !== undefined) {
+    return new SregistryError("DISK", `no more can be written to ${directory}: ${full}`, {
       hint: `df -h ${directory}`,
       cause: error,
     });
   }
-  const known = writeError(path, error);
-  return known === error && isSystemError(error) ? failed(path, "written", error) : known;
+  const words = diskWords(error);
+  if (words === undefined) return isSystemError(error) ? failed(path, "written", error) : error;
+  const hint = `ls -ld ${directory}`;
+  return new SregistryError("DISK", `${path} cannot be written: ${words}`, { hint, cause: error });
 }
 
 /** The same for reading `path`. */
@@ -39,12 +63,34 @@ export function isSystemError(error: unknown): boolean {
   return !(error instanceof SregistryError) && /^E[A-Z0-9]+$/.test(systemCode(error) ?? "");
 }
 
+/** Of a name that leads nowhere; ESTALE is NFS's for a file that another host has removed. */
+export function isMissing(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "ESTALE"].includes(systemCode(error) ?? "");
+}
+
 /** Undefined for what is not there. */
 export async function present<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (["ENOENT", "ENOTDIR", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
+  }
+}
+
+/** File systems (FUSE, SMB) that cannot sync a directory say one of these; there is nothing more to be done there. */
+const NO_DIRECTORY_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EPERM", "EACCES", "EISDIR", "EBADF"];
+
+/** Makes the names in a directory durable: after a rename, before success is told. */
+export async function syncDirectory(path: string): Promise<void> {
+  try {
+    const directory = await open(path, constants.O_RDONLY);
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  } catch (error) {
+    if (!NO_DIRECTORY_SYNC.includes(systemCode(error) ?? "")) throw error;
   }
 }

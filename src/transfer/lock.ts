@@ -6,7 +6,7 @@
 import { type FileHandle, link, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SregistryError, systemCode } from "../errors.ts";
-import { writeError } from "./atomic.ts";
+import { diskError, present } from "./disk.ts";
 import { decodeOwner, lifeOf, newOwner, type Owner } from "./owner.ts";
 
 export interface LockOptions {
@@ -93,7 +93,7 @@ async function openClaim(path: string, claim: string, owner: Owner): Promise<Fil
     return file;
   } catch (error) {
     await present(unlink(claim));
-    throw writeError(path, error);
+    throw diskError(path, error);
   }
 }
 
@@ -131,7 +131,7 @@ async function take(path: string, claim: string): Promise<boolean> {
     const code = systemCode(error) ?? "";
     if (code === "EEXIST") return (await stat(claim)).nlink === 2;
     if (["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(code)) return takeWithoutLinks(path, claim);
-    throw writeError(path, error);
+    throw diskError(path, error);
   }
 }
 
@@ -142,7 +142,7 @@ async function takeWithoutLinks(path: string, claim: string): Promise<boolean> {
     file = await open(path, "wx", READABLE);
   } catch (error) {
     if (systemCode(error) === "EEXIST") return false;
-    throw writeError(path, error);
+    throw diskError(path, error);
   }
   try {
     await file.writeFile(await readFile(claim));
@@ -163,7 +163,7 @@ async function takeOver(path: string, claim: string): Promise<boolean> {
   try {
     await (await open(right, "wx", READABLE)).close();
   } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw writeError(path, error);
+    if (systemCode(error) !== "EEXIST") throw diskError(path, error);
     // Left by a process that was killed in the few steps below.
     if (await isOld(right, claim)) await present(unlink(right));
     return false;
@@ -212,13 +212,4 @@ async function waitedLongEnough(path: string, timeoutMs: number): Promise<Sregis
   return new SregistryError("LOCKED", `${path} is held${whose}: waited ${Math.round(timeoutMs / 1000)} s`, {
     hint: "wait for that process or end it; a lock whose owner is gone is taken over",
   });
-}
-
-async function present<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
-    throw error;
-  }
 }

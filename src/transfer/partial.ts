@@ -8,8 +8,7 @@ import { type FileHandle, link, lstat, open, rename, stat, statfs, unlink } from
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, digestHex, finishDigest } from "../reference/digest.ts";
-import { syncDirectory } from "./atomic.ts";
-import { diskError, present } from "./disk.ts";
+import { diskError, present, syncDirectory } from "./disk.ts";
 import { hashPrefix } from "./hash-file.ts";
 import { alreadyThere } from "./target.ts";
 

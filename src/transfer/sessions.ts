@@ -4,8 +4,8 @@ import { mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { count, field, object, parseJson, string } from "../decode.ts";
 import { isCode } from "../errors.ts";
-import { writeError, writeFileAtomic } from "./atomic.ts";
-import { isSystemError, present } from "./disk.ts";
+import { writeFileAtomic } from "./atomic.ts";
+import { diskError, isSystemError, present } from "./disk.ts";
 import { readSmallFile } from "./small-file.ts";
 import type { UploadKey, UploadSession, UploadSessions } from "./upload-session.ts";
 
@@ -26,7 +26,7 @@ export function createUploadSessions(directory: string, now: () => number = Date
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 });
       } catch (error) {
-        throw writeError(path, error);
+        throw diskError(path, error);
       }
       await writeFileAtomic(path, `${JSON.stringify({ ...key, location, offset, saved: now() })}\n`);
     },
@@ -35,7 +35,7 @@ export function createUploadSessions(directory: string, now: () => number = Date
       try {
         await present(unlink(path));
       } catch (error) {
-        throw writeError(path, error);
+        throw diskError(path, error);
       }
     },
   };

@@ -5,8 +5,7 @@ import { basename } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import type { ImageInfo } from "../registry/registry.ts";
-import { writeError } from "./atomic.ts";
-import { present, readError } from "./disk.ts";
+import { diskError, present, readError } from "./disk.ts";
 import { digestOfFile } from "./hash-file.ts";
 
 export interface Wanted {
@@ -119,7 +118,7 @@ export async function requireWritable(directory: string): Promise<void> {
   try {
     await access(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    const known = writeError(directory, cause);
+    const known = diskError(directory, cause);
     if (!(known instanceof SregistryError)) throw cause;
     throw new SregistryError("DISK", known.message, { hint: `ls -ld ${directory}`, cause });
   }

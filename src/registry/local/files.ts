@@ -4,23 +4,7 @@ import { constants, type Stats } from "node:fs";
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../../errors.ts";
-
-/** Failures of the disk or of permissions, in words. */
-const DISK_WORDS: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the quota is used up",
-  EROFS: "the file system is read-only",
-  EACCES: "permission denied",
-  EPERM: "not permitted",
-  EIO: "the disk reports an error",
-  EMFILE: "too many files are open",
-  ENFILE: "too many files are open",
-  ENOTDIR: "a part of the path is no directory",
-  ESTALE: "the file server lost the file",
-};
-
-/** Network file systems and FUSE that cannot sync a directory say one of these. */
-const NO_DIRECTORY_SYNC = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EPERM", "EACCES", "EISDIR", "EBADF"];
+import { diskWords, syncDirectory } from "../../transfer/disk.ts";
 
 /** File systems without hard links, other devices, and ext4's limit of 65,000 links of one file. */
 const NO_LINK = ["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EACCES"];
@@ -35,15 +19,16 @@ export async function onDisk<T>(doing: string, work: () => Promise<T>): Promise<
 }
 
 export function diskError(doing: string, error: unknown): unknown {
-  const words = DISK_WORDS[systemCode(error) ?? ""];
-  if (words === undefined || error instanceof SregistryError) return error;
+  const words = diskWords(error);
+  if (words === undefined) return error;
   return new SregistryError("DISK", `${doing}: ${words}`, {
     hint: "free space or another place: --store DIR, SREGISTRY_STORE; sregistry serve --check shows what a full disk left",
     cause: error,
   });
 }
 
-export function isMissing(error: unknown): boolean {
+/** ESTALE is not among them: an index that another host has just replaced must not read as none. */
+function isMissing(error: unknown): boolean {
   return ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "");
 }
 
@@ -65,20 +50,6 @@ export async function names(directory: string): Promise<readonly string[]> {
 export async function fileStat(path: string): Promise<Stats | undefined> {
   const found = await ifPresent(stat(path));
   return found?.isFile() === true ? found : undefined;
-}
-
-/** Makes the entries of a directory survive a power cut, where the file system can. */
-export async function syncDirectory(path: string): Promise<void> {
-  try {
-    const handle = await open(path, constants.O_RDONLY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (!NO_DIRECTORY_SYNC.includes(systemCode(error) ?? "")) throw error;
-  }
 }
 
 /** `mkdir -p` whose new directories survive a power cut. */

@@ -1,4 +1,5 @@
 /** One repository of the store: blobs, manifests, tags and referrers. No protocol is known here. */
+
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, rename } from "node:fs/promises";
@@ -9,18 +10,10 @@ import { isCode, SregistryError } from "../../errors.ts";
 import { type Document, decodeDocument } from "../../image/document.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm, digestOf, isDigest } from "../../reference/digest.ts";
 import type { RepoPath, Tag } from "../../reference/reference.ts";
+import { syncDirectory } from "../../transfer/disk.ts";
 import { documentsOf, namedBy, neededBy } from "./documents.ts";
 import { putEntry, removeManifest, removeTag } from "./edits.ts";
-import {
-  fileStat,
-  linkOrCopy,
-  makeDirectory,
-  onDisk,
-  removeFile,
-  syncDirectory,
-  temporaryBeside,
-  writeSynced,
-} from "./files.ts";
+import { fileStat, linkOrCopy, makeDirectory, onDisk, removeFile, temporaryBeside, writeSynced } from "./files.ts";
 import { type Entry, indexFile, type RepositoryIndex } from "./index-file.ts";
 import type { Layout } from "./layout.ts";
 import { readReferrers, referrerOf, removeReferrer, writeReferrer } from "./referrers.ts";

@@ -2,6 +2,7 @@
  * A blob on its way in: `.uploads/<id>/data` grows by what arrives, in order, and gets its place among the blobs only when
  * size and digest are right and the bytes are on the disk. What arrived before a cut is kept, over a restart too.
  */
+
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
@@ -10,8 +11,9 @@ import type { Readable } from "node:stream";
 import { field, object, optional, parseJson, string } from "../../decode.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm, finishDigest } from "../../reference/digest.ts";
+import { syncDirectory } from "../../transfer/disk.ts";
 import { decodeOwner, newOwner, type Owner } from "../../transfer/owner.ts";
-import { ifPresent, makeDirectory, onDisk, syncDirectory, writeSynced } from "./files.ts";
+import { ifPresent, makeDirectory, onDisk, writeSynced } from "./files.ts";
 import type { Layout } from "./layout.ts";
 
 /** Bytes put together before they are hashed and written. */
