@@ -10,11 +10,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { newOwner } from "../../src/transfer/owner.ts";
 import { partialPath } from "../../src/transfer/partial.ts";
 import { BLOB, type DownloadSite, downloadSite, madeImage } from "../support/download.ts";
-import { slow, stall } from "../support/faults.ts";
+import { cutResponse, ignoreRange, slow, stall } from "../support/faults.ts";
 import { until } from "../support/registry-server.ts";
 
 /** `program URL IMAGE TARGET`: pulls the image that is described in JSON, tells its progress and at last the result, a line of JSON each. */
 const PROGRAM = `
+import { existsSync, readFileSync } from "node:fs";
 import { silentLog } from "./src/call.ts";
 import { createTransport } from "./src/http/index.ts";
 import { createOciRegistry } from "./src/registry/oci/index.ts";
@@ -26,7 +27,10 @@ const progress = { start: () => ({ at: (at) => tell({ at }), state: (state) => t
 const call = { signal: new AbortController().signal, progress, log: silentLog };
 const transport = createTransport({ userAgent: "sregistry-test" });
 const registry = createOciRegistry({ host: baseUrl.host, baseUrl, transport });
-tell(await downloadToFile({ registry, image: JSON.parse(image), target, force: false, call }));
+const result = await downloadToFile({ registry, image: JSON.parse(image), target, force: false, call });
+const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : "VmHWM: 0 kB";
+tell({ memory: status.match(/VmHWM:\\s+(\\d+) kB/)?.[1] });
+tell(result);
 await transport.close();
 `;
 
@@ -131,10 +135,12 @@ describe("a process that is killed", () => {
     const first = pull();
     await until(async () => 4 * MIB - (await onDisk()) < UNWRITTEN);
     const others = [pull(), pull(), pull()];
-    const seen = await onDisk();
-    const waiting = [{ state: `waiting for process ${first.child.pid} on ${hostname()}` }, { at: seen }];
     await until(async () => others.every(({ lines }) => lines.length >= 2));
-    expect(others.map(({ lines }) => lines.slice(0, 2))).toEqual([waiting, waiting, waiting]);
+    const waiting = { state: `waiting for process ${first.child.pid} on ${hostname()}` };
+    for (const { lines } of others) {
+      expect(lines.slice(0, 2)).toEqual([waiting, { at: expect.any(Number) }]);
+      expect(lines[1]).toSatisfy(({ at }: { readonly at: number }) => at > 4 * MIB - UNWRITTEN && at <= 4 * MIB);
+    }
     first.child.kill("SIGKILL");
     await first.ended;
     const kept = await onDisk();
@@ -187,5 +193,30 @@ describe("several processes", () => {
     await site.pull();
     const left = [path(claims.lives), path(claims.away)].map((claim) => basename(claim));
     expect(await site.files()).toEqual([...left, "image.sif"].sort());
+  });
+});
+
+describe("a large image", () => {
+  beforeEach(async () => {
+    await site[Symbol.asyncDispose]();
+    site = await downloadSite(madeImage(180 * MIB));
+  });
+
+  it("takes less memory than it is large", async () => {
+    const large = pull();
+    expect(await large.ended).toBe(0);
+    expect(large.lines.at(-1)).toEqual(resultOf("downloaded", site.bytes.length));
+    const told = JSON.stringify(large.lines.at(-2));
+    // The most there ever was of it, in KiB as proc(5) has it.
+    expect(Number(/^{"memory":"(\d+)"}$/.exec(told)?.[1])).toBeLessThan(160_000);
+    await expectImage();
+  });
+
+  it("is begun again while the disk still takes what was there", async () => {
+    site.faults.on({ ...BLOB, times: 1 }, cutResponse({ after: 130 * MIB, how: "rst" }));
+    site.faults.on(BLOB, ignoreRange);
+    expect(await site.pull()).toMatchObject({ outcome: "downloaded" });
+    expect(site.ranges()).toHaveLength(2);
+    await expectImage();
   });
 });
