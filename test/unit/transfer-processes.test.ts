@@ -199,7 +199,7 @@ describe("several processes", () => {
 describe("a large image", () => {
   beforeEach(async () => {
     await site[Symbol.asyncDispose]();
-    site = await downloadSite(madeImage(180 * MIB));
+    site = await downloadSite(madeImage(140 * MIB));
   });
 
   it("takes less memory than it is large", async () => {
@@ -213,7 +213,7 @@ describe("a large image", () => {
   });
 
   it("is begun again while the disk still takes what was there", async () => {
-    site.faults.on({ ...BLOB, times: 1 }, cutResponse({ after: 130 * MIB, how: "rst" }));
+    site.faults.on({ ...BLOB, times: 1 }, cutResponse({ after: 66 * MIB, how: "rst" }));
     site.faults.on(BLOB, ignoreRange);
     expect(await site.pull()).toMatchObject({ outcome: "downloaded" });
     expect(site.ranges()).toHaveLength(2);
