@@ -79,7 +79,7 @@ function encodeLikeGo(value: unknown): Uint8Array {
 
 export interface SifLayer {
   readonly layer: Descriptor;
-  /** False: the type does not say that it is a SIF, so the first bytes must (`hasSifMagic`). */
+  /** False: the types do not say what it is, so the first bytes must say that it is a SIF (`hasSifMagic`). */
   readonly certain: boolean;
 }
 
@@ -107,6 +107,9 @@ export function sifLayer(manifest: Manifest): SifLayer {
     throw new SregistryError("IMAGE_INVALID", words, { hint: SIF_HINT });
   }
   const inLayers = IMAGE_LAYER.test(layer.mediaType);
+  // A file that was pushed as any file comes back as it went.
+  const anyFile = manifest.artifactType === UNKNOWN_ARTIFACT && layer.mediaType === MEDIA_TYPES.octetStream;
+  if (others.length === 0 && anyFile) return { layer, certain: true };
   if (others.length === 0 && !(inLayers && PACKED_LAYER.test(layer.mediaType))) return { layer, certain: false };
   const words = `this is no SIF but ${others.length + 1} layer${others.length === 0 ? "" : "s"} of type ${layer.mediaType}`;
   if (!inLayers) throw new SregistryError("IMAGE_INVALID", words, { hint: SIF_HINT });

@@ -184,6 +184,16 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     await expect(resolve("lab/changing:1.0")).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
+  it("gives back a file that is no SIF as it went (--any-file)", async () => {
+    const file = join(directory, "notes.txt");
+    await writeFile(file, "no image\n");
+    const reference = named("lab/notes:1");
+    const request = { reference, tags: [parseTag("1")], title: "notes.txt", metadata: undefined, plainManifest: false };
+    await capability(endpoint.registry, "push")({ ...request, source: await openFileSource(file) }, call);
+    const image = await resolve("lab/notes:1");
+    expect((await bytesOf(endpoint.registry, image, 0)).toString()).toBe("no image\n");
+  });
+
   it("takes a large image whole", async () => {
     const file = join(directory, "large.sif");
     await writeFile(file, Buffer.concat([await readFile(TINY), randomBytes(20 * 1024 * 1024)]));

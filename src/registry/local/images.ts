@@ -5,7 +5,7 @@ import { SregistryError } from "../../errors.ts";
 import { goArchitecture } from "../../image/architecture.ts";
 import { sifLayer } from "../../image/artifact.ts";
 import { configMetadata } from "../../image/config.ts";
-import { type Descriptor, type Document, LARGEST_DOCUMENT, type Manifest, MEDIA_TYPES } from "../../image/document.ts";
+import { type Descriptor, type Document, LARGEST_DOCUMENT, type Manifest } from "../../image/document.ts";
 import { HEADER_SIZE, hasSifMagic, notSif } from "../../image/header.ts";
 import type { ImageMetadata } from "../../image/metadata.ts";
 import { chooseByArchitecture } from "../../image/platform.ts";
@@ -77,8 +77,7 @@ export async function imageInfo(
   { entry, manifest }: Found,
 ): Promise<ImageInfo> {
   const { layer, certain } = sifLayer(manifest);
-  // A file that was pushed as any file comes back as it went; of another type only the SIF magic tells.
-  if (!certain && layer.mediaType !== MEDIA_TYPES.octetStream) await requireMagic(repository, reference, layer);
+  if (!certain) await requireMagic(repository, reference, layer);
   const created = manifest.annotations["org.opencontainers.image.created"];
   return {
     reference,
