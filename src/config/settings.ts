@@ -41,11 +41,8 @@ export interface Settings {
   /** By `host`. */
   readonly hosts?: ReadonlyMap<string, HostSettings>;
   readonly progress?: "auto" | "bar" | "plain" | "json" | "none";
-  readonly color?: "auto" | "never";
   /** Milliseconds of a Retry-After that are waited for. */
   readonly retryAfterLimit?: number;
-  /** Milliseconds. */
-  readonly timeout?: number;
 }
 
 /** What the OCI room does with a host it knows nothing of. */
@@ -77,9 +74,7 @@ const NAMES: Readonly<Record<keyof Settings, string>> = {
   trustedRealms: "trust-realm",
   hosts: "hosts",
   progress: "progress",
-  color: "color",
   retryAfterLimit: "retry-after-limit",
-  timeout: "timeout",
 };
 
 export interface ParsedSettings {
@@ -110,9 +105,7 @@ export function parseSettings(source: string, file: string, home: string): Parse
     trustedRealms: read("trustedRealms", map(host, list(realm))),
     hosts: read("hosts", hostSettings),
     progress: read("progress", choice("auto", "bar", "plain", "json", "none")),
-    color: read("color", choice("auto", "never")),
     retryAfterLimit: read("retryAfterLimit", duration),
-    timeout: read("timeout", duration),
   });
   return { settings, sources };
 }

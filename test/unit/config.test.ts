@@ -59,9 +59,7 @@ hosts:
     chunk-size: 8 MiB
   ghcr.io: { mode: monolithic, chunk-size: 1048576 }
 progress: plain
-color: never
 retry-after-limit: 2m
-timeout: 30
 `,
     );
     const line = (number: number): string => `${userFile}, line ${number}`;
@@ -80,9 +78,7 @@ timeout: 30
         { host: "*.example.org", mode: "chunked", chunkSize: 8_388_608 },
       ],
       progress: "plain",
-      color: "never",
       retryAfterLimit: 120_000,
-      timeout: 30_000,
       sources: new Map([
         ["registry", line(2)],
         ["store", line(3)],
@@ -92,9 +88,7 @@ timeout: 30
         ["trustedRealms", line(7)],
         ["hosts", line(10)],
         ["progress", line(14)],
-        ["color", line(15)],
-        ["retryAfterLimit", line(16)],
-        ["timeout", line(17)],
+        ["retryAfterLimit", line(15)],
       ]),
     });
   });
@@ -103,7 +97,7 @@ timeout: 30
     await write(
       siteFile,
       `registry: https://site.example.org
-timeout: 1h
+retry-after-limit: 1h
 plain-http: mirror.site
 trust-realm: { a.org: auth.site, b.org: auth.site }
 hosts: { "*.org": { mode: monolithic }, "*.lab.org": { mode: monolithic }, a.org: { mode: monolithic } }
@@ -116,7 +110,7 @@ hosts: { "*.org": { mode: monolithic }, "*.lab.org": { mode: monolithic }, a.org
     const usual = 64 * 2 ** 20;
     expect(await load()).toEqual({
       registry: "local",
-      timeout: 3_600_000,
+      retryAfterLimit: 3_600_000,
       plainHttp: ["mine"],
       trustedRealms: new Map([
         ["a.org", ["auth.site"]],
@@ -129,7 +123,7 @@ hosts: { "*.org": { mode: monolithic }, "*.lab.org": { mode: monolithic }, a.org
       ],
       sources: new Map([
         ["registry", `${userFile}, line 1`],
-        ["timeout", `${siteFile}, line 2`],
+        ["retryAfterLimit", `${siteFile}, line 2`],
         ["plainHttp", `${userFile}, line 2`],
         ["trustedRealms", `${userFile}, line 3`],
         ["hosts", `${userFile}, line 4`],
@@ -150,7 +144,11 @@ hosts: { "*.org": { mode: monolithic }, "*.lab.org": { mode: monolithic }, a.org
     ["store: 5\n", "line 1: store: expected a line of text, got 5", undefined],
     ['store: "a\\nb"\n', 'line 1: store: expected a line of text, got "a\\nb"', undefined],
     ["progress: fast\n", 'line 1: progress: expected auto, bar, plain, json, none, got "fast"', undefined],
-    ["timeout: soon\n", 'line 1: timeout: expected a time: 30, 30s, 5m or 2h, got "soon"', undefined],
+    [
+      "retry-after-limit: soon\n",
+      'line 1: retry-after-limit: expected a time: 30, 30s, 5m or 2h, got "soon"',
+      undefined,
+    ],
     ["hosts: { a.org: { chunk-size: 0 } }\n", "chunk-size: expected a size: 8388608, 8 MiB or 1 GiB, got 0", undefined],
     ["plain-http:\n  - good\n  - bad_host\n", 'line 3: plain-http[1]: host "bad_host"', undefined],
     ["trust-realm: { a.org: ftp://b }\n", 'expected a host or an http(s) URL, got "ftp://b"', undefined],
