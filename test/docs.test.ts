@@ -1,5 +1,5 @@
 /** What the documents say against what the program is. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { GLOBAL_OPTIONS } from "../src/commands/globals.ts";
@@ -7,6 +7,8 @@ import { VERBS } from "../src/commands/index.ts";
 import { EXIT_STATUS } from "../src/errors.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
+/** Comments speak of other programs too. */
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
 const read = (name: string): string => readFileSync(join(ROOT, name), "utf8");
 
 describe("docs/errors.md", () => {
@@ -53,4 +55,19 @@ describe("every verb", () => {
       expect(verb.examples.filter(({ command }) => !command.includes(`sregistry ${name}`))).toEqual([]);
     },
   );
+});
+
+describe("a flag that a message names", () => {
+  it("is one that exists", async () => {
+    const verbs = await Promise.all(VERBS.map(({ load }) => load()));
+    const specs = [...GLOBAL_OPTIONS, ...verbs.flatMap(({ options }) => options)];
+    const known = new Set(["--help", "--version", ...specs.flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? [])]);
+    const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".ts"),
+    );
+    const named = sources.flatMap((name) =>
+      [...withoutComments(read(join("src", name))).matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([flag]) => flag),
+    );
+    expect([...new Set(named)].filter((flag) => !known.has(flag))).toEqual([]);
+  });
 });

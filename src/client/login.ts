@@ -20,7 +20,7 @@ export async function login(
   const { proven } = await verifyLogin(services.anonymousTransport(host), {
     base: services.baseUrl(host),
     credential: { kind: "basic", username, password, from: "this command" },
-    trustedRealms: services.config.trustedRealms.get(host) ?? [],
+    trustedRealms: services.trustedRealms(host),
     signal: call.signal,
     log: call.log,
   });

@@ -25,6 +25,8 @@ export interface ServiceFlags {
   readonly store?: string | undefined;
   readonly authfile?: string | undefined;
   readonly caFile?: string | undefined;
+  /** Token servers that may get a login although they are of another domain than the registry. */
+  readonly trustRealm?: readonly string[];
   readonly plainHttp?: boolean;
   readonly insecureTls?: boolean;
   readonly offline?: boolean;
@@ -61,6 +63,8 @@ export interface Services extends AsyncDisposable {
   /** The same without any login: to prove one. */
   anonymousTransport(host: Host): Transport;
   baseUrl(host: Host): URL;
+  /** Token servers that the user vouches for, for this registry. */
+  trustedRealms(host: Host): readonly string[];
   readonly credentials: Credentials;
 }
 
@@ -73,6 +77,10 @@ export async function createServices({ env, home, cwd, userAgent, log, flags }: 
   const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
   const store = resolvePath(cwd, flags.store ?? config.store ?? join(data, "sregistry", "registry"));
   const credentials = createCredentials({ env, home, authfile: flags.authfile ?? config.authfile, log });
+  const trustedRealms = (host: Host): readonly string[] => [
+    ...(flags.trustRealm ?? []),
+    ...(config.trustedRealms.get(host) ?? []),
+  ];
   const made: Transport[] = [];
   const makeTransport = (host: Host, credentials?: CredentialSource): Transport => {
     refuseOffline(flags.offline === true, host);
@@ -82,7 +90,7 @@ export async function createServices({ env, home, cwd, userAgent, log, flags }: 
       caFile: flags.caFile ?? config.caFile,
       readFile: (path) => readFile(path, "utf8"),
       insecureHosts: flags.insecureTls === true ? [host] : [],
-      trustedRealms: config.trustedRealms.get(host) ?? [],
+      trustedRealms: trustedRealms(host),
       log,
       ...(config.retryAfterLimit === undefined ? {} : { retry: { longestRetryAfter: config.retryAfterLimit } }),
       ...(credentials === undefined ? {} : { credentials }),
@@ -102,6 +110,7 @@ export async function createServices({ env, home, cwd, userAgent, log, flags }: 
     config,
     credentials,
     transport,
+    trustedRealms,
     anonymousTransport: (host) => makeTransport(host),
     baseUrl: (host) => baseUrl(host, { plainHttp: plainHttp(host) }),
     open: createOpener({

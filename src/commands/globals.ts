@@ -24,6 +24,11 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { flags: "--no-https", description: "the same, as Singularity calls it", hidden: true },
   { flags: "--insecure-tls", description: "do not verify the certificate of the host that is named" },
   { flags: "--ca-file <file>", description: "more certificate authorities to trust (PEM)" },
+  {
+    flags: "--trust-realm <host>",
+    description: "a token server of another domain that may get the login; may be given several times",
+    repeatable: true,
+  },
   { flags: "--timeout <time>", description: "give up after this long altogether: 90s, 10m, 2h" },
   {
     flags: "--authfile <file>",
@@ -46,6 +51,7 @@ export interface GlobalFlags {
   readonly plainHttp: boolean;
   readonly insecureTls: boolean;
   readonly caFile: string | undefined;
+  readonly trustRealm: readonly string[];
   /** Milliseconds. */
   readonly timeout: number | undefined;
   readonly authfile: string | undefined;
@@ -66,6 +72,7 @@ export function globalFlags(flags: Flags): GlobalFlags {
     plainHttp: flags.on("plain-http") || flags.on("no-https"),
     insecureTls: flags.on("insecure-tls"),
     caFile: flags.text("ca-file"),
+    trustRealm: flags.texts("trust-realm"),
     timeout: flags.duration("timeout"),
     authfile: flags.text("authfile"),
   };

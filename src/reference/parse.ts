@@ -51,7 +51,7 @@ export function splitLibraryHost(rest: string): { readonly host?: Host; readonly
     refusePort(
       rest,
       "library:// takes the first component for a host only before three others",
-      `write library://${first}/ENTITY/COLLECTION/CONTAINER, or give the host as --library https://${first}`,
+      `write library://${first}/ENTITY/COLLECTION/CONTAINER`,
     );
     return { named: rest };
   }

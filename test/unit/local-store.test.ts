@@ -136,7 +136,7 @@ describe("a repository", () => {
     await expect(store.repository("lab/tool").index()).rejects.toMatchObject({
       code: "INTEGRITY",
       message: expect.stringContaining(path),
-      hint: "sregistry serve --check --repair",
+      hint: "sregistry serve --check",
     });
   });
 

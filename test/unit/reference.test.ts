@@ -222,7 +222,7 @@ describe("parseReference", () => {
     [
       "library://127.0.0.1:8088/c/n",
       'host "127.0.0.1:8088" is not expected here: library:// takes the first component for a host only before three others',
-      "write library://127.0.0.1:8088/ENTITY/COLLECTION/CONTAINER, or give the host as --library https://127.0.0.1:8088",
+      "write library://127.0.0.1:8088/ENTITY/COLLECTION/CONTAINER",
     ],
     [
       "library://h.io/a/b/c/d",

@@ -67,7 +67,7 @@ async function readDocument(repository: Repository, entry: Pick<Entry, "digest" 
   const document = await repository.document(entry);
   if (document !== undefined) return document;
   throw new SregistryError("INTEGRITY", `the manifest ${entry.digest} of ${repository.path} is missing or damaged`, {
-    hint: "sregistry serve --check --repair",
+    hint: "sregistry serve --check",
   });
 }
 
@@ -118,7 +118,7 @@ export async function checkSize(repository: Repository, digest: Digest, size: nu
   if (found !== undefined && (size === undefined || found === size)) return found;
   const words = found === undefined ? "is missing" : `has ${found} bytes instead of ${size}`;
   throw new SregistryError("INTEGRITY", `blob ${digest} of ${repository.path} ${words}`, {
-    hint: "sregistry serve --check --repair, then push the image again",
+    hint: "sregistry serve --check, then push the image again",
   });
 }
 

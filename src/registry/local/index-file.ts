@@ -149,7 +149,7 @@ function decode(text: string, layout: Layout): Contents {
   } catch (cause) {
     if (!isCode(cause, "REPLY_INVALID")) throw cause;
     throw new SregistryError("INTEGRITY", `${layout.index} is damaged: ${cause.message}`, {
-      hint: "sregistry serve --check --repair",
+      hint: "sregistry serve --check",
       cause,
     });
   }
