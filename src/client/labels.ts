@@ -1,7 +1,7 @@
 /** Labels across images, computed from what each image says of itself. */
 import type { Call } from "../call.ts";
 import type { Pattern } from "../reference/pattern.ts";
-import { describe, list } from "./list.ts";
+import { describeOne, list } from "./list.ts";
 import type { Services } from "./services.ts";
 
 export interface LabelFilter {
@@ -25,8 +25,8 @@ export async function* labels(
 ): AsyncGenerator<LabelEntry> {
   const wanted = filter.key?.toLowerCase();
   for await (const entry of list(services, pattern, call)) {
-    const { metadata } = await describe(services, entry, call);
-    for (const [key, value] of Object.entries(metadata.labels).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const described = await describeOne(services, pattern, entry, call);
+    for (const [key, value] of Object.entries(described?.metadata.labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (wanted !== undefined && key.toLowerCase() !== wanted) continue;
       if (filter.value !== undefined && value !== filter.value) continue;
       yield { key, value, name: entry.name };

@@ -39,7 +39,27 @@ export async function* list(services: Services, pattern: Pattern, call: Call): A
   }
 }
 
-export async function describe(services: Services, entry: ListEntry, call: Call): Promise<Description> {
+/**
+ * As `describe`; undefined, with a warning, for what is no SIF or is damaged: one odd image must not hide the others.
+ * One that was asked for by its own tag or digest fails.
+ */
+export async function describeOne(
+  services: Services,
+  pattern: Pattern,
+  entry: ListEntry,
+  call: Call,
+): Promise<Description | undefined> {
+  try {
+    return await describe(services, entry, call);
+  } catch (error) {
+    const odd = isCode(error, "IMAGE_INVALID", "UNSUPPORTED", "INTEGRITY", "REPLY_INVALID", "NOT_FOUND");
+    if (pattern.selector !== undefined || !odd) throw error;
+    call.log.warn(`${entry.name} is left out: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function describe(services: Services, entry: ListEntry, call: Call): Promise<Description> {
   const registry = await services.open(entry.reference);
   const image = await registry.resolve(entry.reference, {}, call);
   return { image, metadata: await imageMetadata(registry, image, call) };

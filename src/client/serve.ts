@@ -60,7 +60,7 @@ async function readTokens(file: string): Promise<readonly Secret[]> {
   const tokens = text
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line !== "");
+    .filter((line) => line !== "" && !line.startsWith("#"));
   if (tokens.length === 0) throw new SregistryError("USAGE", `--token-file ${file} holds no token`);
   return tokens.map((token) => new Secret(token));
 }

@@ -99,6 +99,12 @@ export async function createServices({ env, home, cwd, userAgent, log, flags }: 
     return transport;
   };
   const transport = remembered((host: Host) => makeTransport(host, credentials));
+  /** Loopback is plain http by default only: an https URL, or a flag about certificates, asks for TLS there too. */
+  const withTls = (host: Host): boolean => {
+    if (flags.plainHttp === true) return false;
+    const named = chosen.kind === "oras" && chosen.host === host && chosen.plainHttp === false;
+    return named || flags.insecureTls === true || flags.caFile !== undefined;
+  };
   const plainHttp = (host: Host): boolean =>
     flags.plainHttp === true ||
     config.plainHttp.includes(host) ||
@@ -106,13 +112,13 @@ export async function createServices({ env, home, cwd, userAgent, log, flags }: 
   const services: Services = {
     cwd,
     store,
-    cacheDirectory: resolvePath(cwd, env["SREGISTRY_CACHEDIR"] || join(caches, "sregistry")),
+    cacheDirectory: resolvePath(cwd, cacheDirectory(env, caches)),
     config,
     credentials,
     transport,
     trustedRealms,
     anonymousTransport: (host) => makeTransport(host),
-    baseUrl: (host) => baseUrl(host, { plainHttp: plainHttp(host) }),
+    baseUrl: (host) => (withTls(host) ? new URL(`https://${host}/`) : baseUrl(host, { plainHttp: plainHttp(host) })),
     open: createOpener({
       store,
       transport,
@@ -145,6 +151,12 @@ function remembered<K, V>(make: (key: K) => V): (key: K) => V {
     known.set(key, value);
     return value;
   };
+}
+
+/** Singularity's and Apptainer's cache directories are theirs; ours is a folder in them. */
+function cacheDirectory(env: Environment, caches: string): string {
+  const shared = env["APPTAINER_CACHEDIR"] || env["SINGULARITY_CACHEDIR"] || caches;
+  return env["SREGISTRY_CACHEDIR"] || join(shared, "sregistry");
 }
 
 function once(work: () => void): () => void {

@@ -1,6 +1,5 @@
 /** More tags for an image that is at its endpoint already: no bytes of the image move. */
 import type { Call } from "../call.ts";
-import { SregistryError } from "../errors.ts";
 import { formatReference } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import type { Reference, Tag } from "../reference/reference.ts";
@@ -9,8 +8,6 @@ import { withTag } from "./default-registry.ts";
 import type { Services } from "./services.ts";
 
 export interface TagOutcome {
-  /** The image pinned by digest. */
-  readonly pinned: string;
   readonly references: readonly string[];
 }
 
@@ -25,12 +22,7 @@ export async function tag(
   const setTags = capability(registry, "tag");
   const image = await registry.resolve(reference, {}, call);
   await setTags(image, names, call);
-  const digest = image.manifest ?? image.digest;
-  if (digest === undefined) throw new SregistryError("UNSUPPORTED", `${registry.name} does not pin images by digest`);
-  return {
-    pinned: formatReference({ ...reference, selector: { kind: "digest", digest } }),
-    references: names.map((name) => formatReference(withTag(reference, name))),
-  };
+  return { references: names.map((name) => formatReference(withTag(reference, name))) };
 }
 
 /** `NEW` of `tag REF NEW...`: a tag, with or without a leading colon. */

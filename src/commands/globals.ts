@@ -17,7 +17,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     description: "how transfers show on stderr",
     choices: ["auto", "bar", "plain", "json", "none"],
   },
-  { flags: "--no-color", description: "no colour (also NO_COLOR)", noEnv: true },
+  { flags: "--no-color", description: "no colour (also NO_COLOR)" },
   { flags: "--no-input", description: "never ask; refuse what would need an answer" },
   { flags: "--offline", description: "never open a connection" },
   { flags: "--plain-http", description: "http instead of https for the host that is named" },

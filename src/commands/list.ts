@@ -1,4 +1,4 @@
-import { type Description, describe, type ListEntry, list as listContainers } from "../client/list.ts";
+import { type Description, describeOne, type ListEntry, list as listContainers } from "../client/list.ts";
 import type { Context } from "../context.ts";
 import { type Pattern, parsePattern } from "../reference/pattern.ts";
 import { writeMetadata } from "./metadata-text.ts";
@@ -27,7 +27,7 @@ export const list = defineVerb<Input>({
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const entries = listContainers(services, pattern, call);
     if (parts.length === 0) return listNames(entries, context);
-    return listDescribed(entries, parts, context, (entry) => describe(services, entry, call));
+    return listDescribed(entries, parts, context, (entry) => describeOne(services, pattern, entry, call));
   },
 });
 
@@ -46,11 +46,13 @@ async function listDescribed(
   entries: AsyncIterable<ListEntry>,
   parts: readonly MetadataPart[],
   { flags, terminal }: Context,
-  describeEntry: (entry: ListEntry) => Promise<Description>,
+  describeEntry: (entry: ListEntry) => Promise<Description | undefined>,
 ): Promise<void> {
   const containers: Record<string, unknown>[] = [];
   for await (const entry of entries) {
-    const { image, metadata } = await describeEntry(entry);
+    const described = await describeEntry(entry);
+    if (described === undefined) continue;
+    const { image, metadata } = described;
     if (flags.json) {
       const { size, digest } = image;
       const shown = Object.fromEntries(parts.map((part) => [part, metadata[part] ?? null]));

@@ -4,6 +4,8 @@ import { SregistryError } from "../errors.ts";
 import { formatReference } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
+import { parsePattern } from "../reference/pattern.ts";
+import type { Tag } from "../reference/reference.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
 interface Input extends PushInput {
@@ -44,7 +46,7 @@ export const push = defineVerb<Input>({
     if (words[1] !== undefined && flags.text("name") !== undefined) {
       throw new SregistryError("USAGE", `both ${words[1]} and --name ${flags.text("name")} say where to push`);
     }
-    return { file, reference: parseReference(named), ...pushOptions(flags) };
+    return { file, reference: parseReference(named), ...pushOptions(named, flags) };
   },
   async run(input, context) {
     const services = await context.services();
@@ -67,8 +69,9 @@ export const push = defineVerb<Input>({
   },
 });
 
-function pushOptions(flags: Flags): Omit<Input, "file" | "reference"> {
-  const tags = flags.texts("tag").map((text) => parseTag(text));
+function pushOptions(named: string, flags: Flags): Omit<Input, "file" | "reference"> {
+  const more = flags.texts("tag").map((text) => parseTag(text));
+  const tags = more.length === 0 ? [] : [...writtenTags(named), ...more];
   const description = flags.text("description");
   return {
     dryRun: flags.on("dry-run"),
@@ -77,4 +80,10 @@ function pushOptions(flags: Flags): Omit<Input, "file" | "reference"> {
     ...(tags.length === 0 ? {} : { tags }),
     ...(description === undefined ? {} : { description }),
   };
+}
+
+/** The tag of the reference itself, if one was written: `push FILE lab/tool:1.0 --tag latest` sets both. */
+function writtenTags(named: string): readonly Tag[] {
+  const { selector } = parsePattern(named);
+  return selector?.kind === "tag" ? [selector.tag] : [];
 }

@@ -1,6 +1,6 @@
 /** Writers for stdout (the answer) and stderr (the story). EPIPE ends a writer quietly: `sregistry list | head` is fine. */
 import type { Writable } from "node:stream";
-import { redact } from "../secret.ts";
+import { SregistryError } from "../errors.ts";
 
 export interface Output {
   readonly isTerminal: boolean;
@@ -34,7 +34,10 @@ export function createOutput(stream: Writable & MaybeTty): Output {
   });
   stream.on("drain", wakeAll);
   const settle = (): void => {
-    if (failure !== undefined) throw failure;
+    const cause = failure;
+    failure = undefined;
+    if (cause === undefined) return;
+    throw new SregistryError("DISK", `the output cannot be written: ${cause.message}`, { cause });
   };
   return {
     isTerminal: stream.isTTY === true,
@@ -45,7 +48,7 @@ export function createOutput(stream: Writable & MaybeTty): Output {
       return closed;
     },
     async write(text) {
-      if (!closed && !stream.write(redact(text))) {
+      if (!closed && !stream.write(text)) {
         await new Promise<void>((wake) => waiting.add(wake));
       }
       settle();

@@ -66,7 +66,8 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
   const errorStyle = await colour(err);
   let bars: Bars | undefined;
   const tell = (line: string): void => {
-    if (bars?.log(`${redact(line)}\n`) !== true) void err.write(`${line}\n`);
+    const clean = redact(line);
+    if (bars?.log(`${clean}\n`) !== true) void err.write(`${clean}\n`);
   };
   const log: Log = {
     info: (message) => options.quiet || tell(safeText(message)),
@@ -96,7 +97,7 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
       const hint = error.hint === undefined ? undefined : safeText(error.hint);
       if (options.json) {
         const { code, exitStatus: exit, message } = error;
-        await err.write(`${safeJson({ error: { code, exit, message, hint: error.hint ?? null } })}\n`);
+        await err.write(redact(`${safeJson({ error: { code, exit, message, hint: error.hint ?? null } })}\n`));
       } else {
         tell(`${errorStyle.error("error:")} ${safeText(error.message)}`);
         if (hint !== undefined) tell(`${errorStyle.dim("hint:")} ${hint}`);

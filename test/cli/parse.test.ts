@@ -51,6 +51,12 @@ describe("push", () => {
       tags: ["delicious"],
     });
   });
+  it("sets the reference's own tag and every further one", async () => {
+    expect(await meaning("push", ["x.sif", "lab/tool:1.0"], { tag: ["latest"] })).toMatchObject({
+      tags: ["1.0", "latest"],
+    });
+    expect(await meaning("push", ["x.sif", "lab/tool"], { tag: ["latest"] })).toMatchObject({ tags: ["latest"] });
+  });
   it.each([
     { title: "no place", words: ["x.sif"], flags: {}, message: "where to push x.sif is missing" },
     {

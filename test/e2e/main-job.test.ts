@@ -105,6 +105,69 @@ describe("over HTTP", () => {
   });
 });
 
+describe("defects met in use", () => {
+  it("list -l went no further at an image that is no SIF", async () => {
+    await writeFile(user.path("notes.txt"), "no image");
+    await user.run(["push", "--any-file", "notes.txt", "lab/a:1"]);
+    await user.run(["push", TINY, "lab/b:1"]);
+    const run = await user.run(["labels", "--key", "version"]);
+    expect(run).toMatchObject({ status: 0, stdout: "Version\t1.2.3\tlab/b:1\n" });
+    expect(run.stderr).toMatch(/^warning: lab\/a:1 is left out: /);
+  });
+
+  it("get --offline asked a registry for a digest that is in the cache", async () => {
+    const served = await user.serve();
+    const pushed = await user.run(["push", TINY, `oras://${served.host}/lab/tiny:1`]);
+    const pin = pushed.stdout.trim();
+    const first = await user.run(["get", pin]);
+    await served.stop();
+    expect(await user.run(["get", "--offline", pin])).toEqual({ status: 0, stdout: first.stdout, stderr: "" });
+  });
+
+  it("tag made of an index of several images the one for this machine, and delete broke the index", async () => {
+    const served = await user.serve();
+    const base = `oras://${served.host}/lab/multi`;
+    const arm = join(FIXTURES, "tiny_arm64.sif");
+    const entries = [];
+    for (const [file, tag, architecture] of [
+      [TINY, "amd", "amd64"],
+      [arm, "arm", "arm64"],
+    ] as const) {
+      const pin = (await user.run(["push", file, `${base}:${tag}`])).stdout.trim();
+      const digest = pin.split("@")[1] ?? "";
+      const answer = await fetch(`${served.url}/v2/lab/multi/manifests/${digest}`);
+      const { length } = Buffer.from(await answer.arrayBuffer());
+      const mediaType = "application/vnd.oci.image.manifest.v1+json";
+      entries.push({ mediaType, digest, size: length, platform: { os: "linux", architecture } });
+    }
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    await fetch(`${served.url}/v2/lab/multi/manifests/all`, {
+      method: "PUT",
+      headers: { "content-type": mediaType },
+      body: JSON.stringify({ schemaVersion: 2, mediaType, manifests: entries }),
+    });
+    expect(await user.run(["tag", `${base}:all`, "again"])).toMatchObject({ status: 0 });
+    expect(await user.run(["tag", "local://lab/multi:all", "local"])).toMatchObject({ status: 0 });
+    await user.run(["delete", "local://lab/multi:arm", "--force"]);
+    for (const tag of ["again", "local"]) {
+      const pulled = await user.run(["pull", "--arch", "arm64", "-o", `${tag}.sif`, `${base}:${tag}`]);
+      expect({ tag, status: pulled.status, stderr: pulled.stderr }).toMatchObject({ status: 0 });
+      expect(await sha256(user.path(`${tag}.sif`))).toBe(await sha256(arm));
+    }
+    await served.stop();
+  });
+
+  it("an answer had parts of it replaced that happened to be the password", async () => {
+    await user.run(["push", TINY, "lab/tool:1"]);
+    const env = { SREGISTRY_USERNAME: "lab", SREGISTRY_PASSWORD: "tool" };
+    const served = await user.serve();
+    expect((await user.run(["list", `oras://${served.host}`], { env })).stdout).toBe(
+      `oras://${served.host}/lab/tool:1\n`,
+    );
+    await served.stop();
+  });
+});
+
 describe("bad input", () => {
   const cases: readonly {
     readonly title: string;

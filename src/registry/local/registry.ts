@@ -1,11 +1,12 @@
 /** The embedded store behind the port that every endpoint implements. */
+
 import { SregistryError } from "../../errors.ts";
 import type { Digest } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference, RepoPath, Tag } from "../../reference/reference.ts";
 import type { BodyPart, ByteRange, DeleteResult, ImageInfo, Registry } from "../registry.ts";
 import { checkSize, findEntry, findImage, imageInfo, metadataOf, notFound } from "./images.ts";
-import type { Entry } from "./index-file.ts";
+import type { Entry, RepositoryIndex } from "./index-file.ts";
 import { pushImage } from "./push.ts";
 import type { Repository } from "./repository.ts";
 import type { Store } from "./store.ts";
@@ -47,7 +48,12 @@ export function createLocalRegistry(store: Store): LocalRegistry {
         return await metadataOf(at(image.reference), manifest);
       },
       async tag(image, tags) {
-        await at(image.reference).tag(required(image.manifest), tags);
+        // What the name stands for, which may be an index of several images.
+        const repository = at(image.reference);
+        const index = await repository.index();
+        const entry = index === undefined ? undefined : await findEntry(repository, index, image.reference);
+        if (entry === undefined) throw notFound(image.reference, index);
+        await repository.tag(entry.digest, tags);
       },
       async deletable(reference) {
         return (await plan(at(reference), reference)).result;
@@ -89,12 +95,21 @@ async function plan(repository: Repository, reference: PlacedReference): Promise
   if (index === undefined || entry === undefined) throw notFound(reference, index);
   const { selector } = reference;
   const tags = index.entries.flatMap(({ digest, tag }) => (digest === entry.digest && tag !== undefined ? [tag] : []));
-  if (selector.kind === "tag" && tags.length > 1) {
+  if (selector.kind === "tag" && (tags.length > 1 || (await isInAnIndex(repository, index, entry.digest)))) {
     return { entry, tagOnly: selector.tag, result: { deleted: [formatReference(reference)] } };
   }
   const named = tags.sort().map((tag) => formatReference({ ...reference, selector: { kind: "tag", tag } }));
   const pin = formatReference({ ...reference, selector: { kind: "digest", digest: entry.digest } });
   return { entry, tagOnly: undefined, result: { deleted: [...named, pin] } };
+}
+
+/** An image that an index of several still names keeps its manifest and blobs when its own last tag goes. */
+async function isInAnIndex(repository: Repository, index: RepositoryIndex, digest: Digest): Promise<boolean> {
+  for (const other of index.manifests.values()) {
+    const document = await repository.document(other);
+    if (document?.kind === "index" && document.manifests.some((entry) => entry.digest === digest)) return true;
+  }
+  return false;
 }
 
 /** The image that was resolved, though its tag may have moved since. */

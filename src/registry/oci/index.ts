@@ -52,7 +52,7 @@ export function createOciRegistry(options: OciOptions): Registry {
       },
       async tag(image, tags, call) {
         const { path } = image.reference;
-        const made = await fetchDocument(api, pinnedReference(image), call, "push");
+        const made = await fetchDocument(api, image.reference, call, "push");
         for (const tag of tags) {
           const noted = await putManifest(api, path, tag, made, call);
           if (!noted) await noteReferrer(api, path, made, call);

@@ -55,7 +55,7 @@ export async function fetchDocument(
       { hint: `a proxy before ${api.host} may change what it passes on: --debug shows the request` },
     );
   }
-  const document = decodeDocument(bytes, headers.get("content-type"));
+  const document = decodeNamed(bytes, headers.get("content-type"), formatReference(reference));
   return { bytes, digest, mediaType: document.mediaType, document };
 }
 
@@ -170,5 +170,18 @@ export async function found<T>(reference: PlacedReference, api: OciApi, work: Pr
         cause: error,
       },
     );
+  }
+}
+
+/** A document that cannot be read is named by the reference it was asked for. */
+function decodeNamed(bytes: Uint8Array, contentType: string | undefined, name: string): Document {
+  try {
+    return decodeDocument(bytes, contentType);
+  } catch (error) {
+    if (!isCode(error, "REPLY_INVALID")) throw error;
+    throw new SregistryError("REPLY_INVALID", `${name}: ${error.message}`, {
+      hint: "is it an OCI registry? --debug shows what it answers",
+      cause: error,
+    });
   }
 }
