@@ -52,15 +52,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   image: [...FOUNDATION, "reference"],
   http: [...FOUNDATION, "reference"],
   transfer: [...FOUNDATION, "reference", "image", "http", "registry"],
-  registry: [...FOUNDATION, "reference", "image", "http", "transfer", "registry/oci", "registry/local"],
+  registry: [
+    ...FOUNDATION,
+    ...["reference", "image", "http", "transfer"],
+    ...["registry/oci", "registry/local", "registry/library", "registry/shub", "registry/sregistry"],
+  ],
   "registry/oci": [...FOUNDATION, "reference", "image", "http", "transfer", "registry"],
+  "registry/library": [...FOUNDATION, "reference", "image", "http", "transfer", "registry"],
+  "registry/shub": [...FOUNDATION, "reference", "image", "http", "transfer", "registry"],
+  "registry/sregistry": [...FOUNDATION, "reference", "image", "http", "transfer", "registry"],
   "registry/local": [...FOUNDATION, "reference", "image", "transfer", "registry"],
   credentials: [...FOUNDATION, "reference", "http", "transfer"],
-  config: [...FOUNDATION, "reference", "transfer"],
+  yaml: FOUNDATION,
+  config: [...FOUNDATION, "reference", "transfer", "yaml"],
+  remote: [...FOUNDATION, "reference", "http", "transfer", "yaml", "credentials"],
   server: [...FOUNDATION, "reference", "image", "transfer", "registry/local"],
   client: [
     ...FOUNDATION,
-    ...["reference", "image", "http", "transfer", "registry", "registry/local", "credentials", "config", "server"],
+    ...["reference", "image", "http", "transfer", "registry", "registry/local"],
+    ...["credentials", "config", "remote", "server"],
   ],
   terminal: FOUNDATION,
   commands: [...FOUNDATION, "client", "reference", "image", "terminal", "context.ts"],
@@ -104,7 +114,11 @@ describe("the house", () => {
   it("keeps disks out of the protocols", () => {
     const wrong = imports.filter(
       ({ file, target }) =>
-        target.startsWith("node:fs") && ["registry/oci", "http", "image", "reference", "terminal"].includes(room(file)),
+        target.startsWith("node:fs") &&
+        [
+          ...["registry/oci", "registry/library", "registry/shub", "registry/sregistry"],
+          ...["http", "image", "reference", "terminal", "yaml"],
+        ].includes(room(file)),
     );
     expect(wrong.map(({ file, target }) => `${file} -> ${target}`)).toEqual([]);
   });

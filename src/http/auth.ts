@@ -12,7 +12,7 @@ export function auth(inner: Transport, options: AuthOptions): Transport {
   const desk = new TicketDesk(options);
   return {
     async send(request) {
-      if (request.auth.kind === "none") return inner.send(request);
+      if (request.auth.kind !== "registry") return inner.send(request);
       return authorized(inner, desk, { ...request, auth: request.auth });
     },
     close: () => inner.close(),

@@ -14,10 +14,12 @@ export interface Body {
 
 /**
  * `registry`: credentials of the request's own origin (see credential.ts), with the scopes to ask a token server for.
+ * `hmac`: a signature of the old client's protocol over these words, made anew for each attempt (hmac.ts).
  * `none`: nothing, even when a credential is known (presigned URLs, foreign upload locations).
  */
 export type Auth =
   | { readonly kind: "none" }
+  | { readonly kind: "hmac"; readonly words: HmacWords }
   | {
       readonly kind: "registry";
       readonly repository?: string;
@@ -28,6 +30,15 @@ export type Auth =
        */
       readonly eager?: boolean;
     };
+
+/** What the signature of Singularity Registry Server's own protocol covers, besides the hour. */
+export interface HmacWords {
+  readonly action: "push" | "upload" | "pull" | "delete";
+  /** Normalised as the server stores it. */
+  readonly collection: string;
+  readonly name: string;
+  readonly tag: string;
+}
 
 export interface HttpRequest {
   readonly method: Method;

@@ -63,11 +63,59 @@ export interface PushResult {
   /** `uploaded`, `present` (nothing sent), `mounted` (from another repository), `resumed`. */
   readonly transfer: "uploaded" | "present" | "mounted" | "resumed";
   readonly tags: readonly Tag[];
+  /** Where the endpoint counts what its users store. */
+  readonly quota?: Quota;
+  /** Page of the container for people, where the endpoint has one. */
+  readonly page?: string;
+}
+
+/** Bytes. */
+export interface Quota {
+  readonly used: number;
+  /** Undefined: unlimited. */
+  readonly total: number | undefined;
 }
 
 export interface DeleteResult {
   /** What is gone: tags and digests, as text for the user. */
   readonly deleted: readonly string[];
+}
+
+export interface SearchOptions {
+  /** Go architecture; undefined: all that the endpoint knows. */
+  readonly architecture?: string;
+  /** Signed images only. */
+  readonly signed?: boolean;
+}
+
+/** One image that a search found. */
+export interface SearchHit {
+  /** By its first tag, or by digest when it has none. */
+  readonly reference: PlacedReference;
+  readonly tags: readonly Tag[];
+  readonly description: string | undefined;
+  readonly architecture: string | undefined;
+  /** PGP fingerprints, as the endpoint says; nothing is verified. */
+  readonly signedBy: readonly string[];
+}
+
+/** Absent members ask for nothing. */
+export interface LabelFilter {
+  readonly key?: string;
+  readonly value?: string;
+}
+
+/** One label of an endpoint's own index, with the images that carry it. */
+export interface LabelRow {
+  readonly key: string;
+  readonly value: string;
+  readonly images: readonly PlacedReference[];
+}
+
+export interface CollectionInfo {
+  /** As the endpoint normalised it. */
+  readonly name: string;
+  readonly private: boolean;
 }
 
 /** Powers beyond resolve and read. A missing one is a missing member: ask with `capability`. */
@@ -83,6 +131,12 @@ export interface Capabilities {
   /** What `delete` would remove, tags that go with it included. */
   deletable(reference: PlacedReference, call: Call): Promise<DeleteResult>;
   delete(reference: PlacedReference, call: Call): Promise<DeleteResult>;
+  /** Free text; pages are fetched as the consumer goes on. */
+  search(query: string, options: SearchOptions, call: Call): AsyncIterable<SearchHit>;
+  /** The endpoint's own index of labels; undefined when it has none that is filled. */
+  labels(filter: LabelFilter, call: Call): Promise<readonly LabelRow[] | undefined>;
+  /** @throws SregistryError CONFLICT when there is one of this name already. */
+  createCollection(name: string, options: { readonly private: boolean }, call: Call): Promise<CollectionInfo>;
   /** What is attached to an image by a `subject`: signatures, SBOMs. */
   referrers(image: ImageInfo, call: Call): Promise<readonly Referrer[]>;
 }
@@ -108,6 +162,10 @@ export interface Registry {
   /** @throws SregistryError REPLY_INVALID when the answer is neither the range asked for nor the whole. */
   read(image: ImageInfo, range: ByteRange, call: Call): Promise<BodyPart>;
   readonly can: Partial<Capabilities>;
+  /** Ranges that it serves well at once, and the bytes of each; undefined: one connection. */
+  readonly parallel?: { readonly connections: number; readonly partSize: number };
+  /** What is pushed has to be signed, unless the user says otherwise (-U). */
+  readonly signedOnly?: boolean;
 }
 
 /** @throws SregistryError UNSUPPORTED (exit 8) when `registry` lacks the power. */
@@ -127,5 +185,8 @@ const POWER_NAMES: Record<keyof Capabilities, string> = {
   tag: "set tags",
   deletable: "delete images",
   delete: "delete images",
+  search: "search",
+  labels: "list labels",
+  createCollection: "create collections",
   referrers: "tell what is attached to an image",
 };
