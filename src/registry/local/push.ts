@@ -113,7 +113,7 @@ async function hashSource(source: Source, task: Task, call: Call): Promise<Diges
 }
 
 /** A small blob: the config. */
-async function putBytes(repository: Repository, bytes: Uint8Array): Promise<void> {
+export async function putBytes(repository: Repository, bytes: Uint8Array): Promise<void> {
   const digest = digestOf(bytes);
   if ((await repository.blobSize(digest)) === bytes.length) return;
   const upload = await repository.createUpload("sha256", true);

@@ -117,11 +117,11 @@ export class Upload {
   }
 
   /**
-   * Makes the upload a blob.
+   * Makes the upload a blob, of another repository of the same store if `into` says so.
    * @returns its size in bytes.
    * @throws SregistryError INTEGRITY when the bytes are not those of the digest; the upload is gone then.
    */
-  async commit(digest: Digest): Promise<number> {
+  async commit(digest: Digest, into: Layout = this.#layout): Promise<number> {
     this.#body?.destroy();
     const size = await this.#inTurn(async (handle) => {
       if (digestAlgorithm(digest) !== this.#algorithm) this.#restart(digestAlgorithm(digest));
@@ -129,7 +129,7 @@ export class Upload {
       const found = finishDigest(this.#hash.copy(), this.#algorithm);
       if (found !== digest) throw new WrongDigest(digest, found, bytes);
       await handle.sync();
-      const blob = this.#layout.blob(digest);
+      const blob = into.blob(digest);
       await makeDirectory(dirname(blob));
       await chmod(this.#data, BLOB_MODE);
       await rename(this.#data, blob);
