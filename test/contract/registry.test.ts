@@ -10,7 +10,13 @@ import { formatReference } from "../../src/reference/format.ts";
 import { parseTag } from "../../src/reference/name.ts";
 import { parseReference } from "../../src/reference/parse.ts";
 import type { PlacedReference, RepoPath, Tag } from "../../src/reference/reference.ts";
-import { capability, type ImageInfo, type PushResult, type Registry } from "../../src/registry/registry.ts";
+import {
+  type Capabilities,
+  capability,
+  type ImageInfo,
+  type PushResult,
+  type Registry,
+} from "../../src/registry/registry.ts";
 import { fileReader, openFileSource } from "../../src/transfer/file-source.ts";
 import { registryReader } from "../../src/transfer/registry-reader.ts";
 import { ENDPOINTS, type Endpoint } from "../support/endpoints.ts";
@@ -34,7 +40,9 @@ async function bytesOf(registry: Registry, image: ImageInfo, start: number, end?
   return Buffer.concat(chunks);
 }
 
-describe.each(ENDPOINTS)("$title", ({ open }) => {
+describe.each(ENDPOINTS)("$title", ({ open, lacks = [] }) => {
+  const lacking = (...powers: readonly (keyof Capabilities)[]): boolean =>
+    powers.some((power) => lacks.includes(power));
   let endpoint: Endpoint;
   let directory: string;
 
@@ -47,16 +55,17 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  function named(name: string): PlacedReference {
-    const reference = parseReference(`${endpoint.prefix}${name}`);
+  function named(name: string, prefix = endpoint.prefix): PlacedReference {
+    const reference = parseReference(`${prefix}${name}`);
     if (reference.scheme === undefined) throw new Error(`${name} has no scheme`);
     return reference;
   }
 
   async function push(file: string, name: string, ...tags: readonly string[]): Promise<PushResult> {
-    const reference = named(name);
+    const { registry, prefix } = endpoint.writer ?? endpoint;
+    const reference = named(name, prefix);
     await using reader = await fileReader(file);
-    return capability(endpoint.registry, "push")(
+    return capability(registry, "push")(
       {
         reference,
         tags: tags.length === 0 && reference.selector.kind === "tag" ? [reference.selector.tag] : tags.map(parseTag),
@@ -69,6 +78,19 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     );
   }
 
+  /** What pins an image here: the manifest where the endpoint has them, else the content alone. */
+  function pinOf({ digest, manifest }: PushResult): Pick<ImageInfo, "digest" | "manifest"> {
+    return { digest, manifest: endpoint.writer === undefined ? manifest : undefined };
+  }
+
+  /** Some endpoints (shub) tell it with the first answer only. */
+  async function sizeOf(image: ImageInfo): Promise<number | undefined> {
+    if (image.size !== undefined) return image.size;
+    const { total, body } = await endpoint.registry.read(image, { start: 0 }, call);
+    body.destroy();
+    return total;
+  }
+
   const resolve = (name: string): Promise<ImageInfo> => endpoint.registry.resolve(named(name), {}, call);
   const tagsOf = (path: string): Promise<readonly Tag[]> =>
     collect(capability(endpoint.registry, "tags")(named(path).path as RepoPath, call));
@@ -79,7 +101,8 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     const result = await push(TINY, "lab/tiny:1.0");
     expect(result).toMatchObject({ digest, transfer: "uploaded", tags: ["1.0"] });
     const image = await resolve("lab/tiny:1.0");
-    expect(image).toMatchObject({ size: bytes.length, digest, manifest: result.manifest });
+    expect({ digest: image.digest, manifest: image.manifest }).toEqual(pinOf(result));
+    expect(await sizeOf(image)).toBe(bytes.length);
     expect(await bytesOf(endpoint.registry, image, 0)).toEqual(bytes);
   });
 
@@ -92,9 +115,9 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
   });
 
   it("resolves by the digest it gave out", async () => {
-    const { manifest, digest } = await push(TINY, "lab/tiny:1.0");
-    const image = await resolve(`lab/tiny@${manifest ?? digest}`);
-    expect(image).toMatchObject({ digest, manifest });
+    const pin = pinOf(await push(TINY, "lab/tiny:1.0"));
+    const image = await resolve(`lab/tiny@${pin.manifest ?? pin.digest}`);
+    expect({ digest: image.digest, manifest: image.manifest }).toEqual(pin);
   });
 
   it("gives the same manifest for the same file and name", async () => {
@@ -103,20 +126,20 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     expect(second.manifest).toBe(first.manifest);
   });
 
-  it("moves nothing when the image is there already", async () => {
+  it.skipIf(lacking("push", "tags"))("moves nothing when the image is there already", async () => {
     await push(TINY, "lab/tiny:1.0");
     expect(await push(TINY, "lab/tiny:1.1")).toMatchObject({ transfer: "present", tags: ["1.1"] });
     expect(await tagsOf("lab/tiny")).toEqual(["1.0", "1.1"]);
   });
 
-  it("sets every tag of a push and replaces a tag that was elsewhere", async () => {
+  it.skipIf(lacking("push"))("sets every tag of a push and replaces a tag that was elsewhere", async () => {
     await push(TINY, "lab/tiny", "1.0", "latest");
     const arm = await push(ARM, "lab/tiny", "latest");
     expect((await resolve("lab/tiny:latest")).digest).toBe(arm.digest);
     expect((await resolve("lab/tiny:1.0")).digest).not.toBe(arm.digest);
   });
 
-  it("lists repositories and tags", async () => {
+  it.skipIf(lacking("repositories", "tags"))("lists repositories and tags", async () => {
     await push(TINY, "lab/tiny", "1.0", "2.0");
     await push(ARM, "dinosaur/avocado:delicious");
     expect(await collect(capability(endpoint.registry, "repositories")(call))).toEqual([
@@ -131,18 +154,19 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     const image = await resolve("lab/tiny:1.0");
     await using reader = await fileReader(TINY);
     const expected = await readImageMetadata(reader);
-    expect(await endpoint.registry.can.metadata?.(image, call)).toEqual(expected);
+    if (!lacking("metadata")) expect(await capability(endpoint.registry, "metadata")(image, call)).toEqual(expected);
     expect(await readImageMetadata(registryReader(endpoint.registry, image, call))).toEqual(expected);
   });
 
-  it("gives an image another tag", async () => {
+  it.skipIf(lacking("tag"))("gives an image another tag", async () => {
     await push(TINY, "lab/tiny:1.0");
     const image = await resolve("lab/tiny:1.0");
     await capability(endpoint.registry, "tag")(image, [parseTag("stable")], call);
-    expect((await resolve("lab/tiny:stable")).manifest).toBe(image.manifest);
+    const stable = await resolve("lab/tiny:stable");
+    expect([stable.digest, stable.manifest]).toEqual([image.digest, image.manifest]);
   });
 
-  it("deletes a tag and leaves the others", async () => {
+  it.skipIf(lacking("delete"))("deletes a tag and leaves the others", async () => {
     await push(TINY, "lab/tiny", "1.0", "2.0");
     await push(ARM, "lab/tiny:arm");
     const reference = named("lab/tiny:arm");
@@ -162,7 +186,7 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     });
   });
 
-  it("fails a push whose file changes meanwhile, and tags nothing", async () => {
+  it.skipIf(lacking("push"))("fails a push whose file changes meanwhile, and tags nothing", async () => {
     const file = join(directory, "changing.sif");
     await writeFile(file, Buffer.concat([await readFile(TINY), randomBytes(1024)]));
     const source = await openFileSource(file);
@@ -184,7 +208,7 @@ describe.each(ENDPOINTS)("$title", ({ open }) => {
     await expect(resolve("lab/changing:1.0")).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
-  it("gives back a file that is no SIF as it went (--any-file)", async () => {
+  it.skipIf(lacking("push"))("gives back a file that is no SIF as it went (--any-file)", async () => {
     const file = join(directory, "notes.txt");
     await writeFile(file, "no image\n");
     const reference = named("lab/notes:1");

@@ -5,18 +5,22 @@ import { parseHost } from "../../src/reference/host.ts";
 import { createLocalRegistry } from "../../src/registry/local/index.ts";
 import { openStore } from "../../src/registry/local/store.ts";
 import { createOciRegistry } from "../../src/registry/oci/index.ts";
-import type { Registry } from "../../src/registry/registry.ts";
+import type { Capabilities, Registry } from "../../src/registry/registry.ts";
 import { createRegistryServer } from "../../src/server/server.ts";
 
 export interface Endpoint {
   readonly registry: Registry;
   /** What a name of this endpoint begins with: `local://`, `oras://127.0.0.1:40123/`. */
   readonly prefix: string;
+  /** For an endpoint that is only read: where the images for it are pushed. */
+  readonly writer?: { readonly registry: Registry; readonly prefix: string };
   close(): Promise<void>;
 }
 
 export interface EndpointKind {
   readonly title: string;
+  /** Powers of the port that the protocol does not have. */
+  readonly lacks?: readonly (keyof Capabilities)[];
   open(storeDirectory: string): Promise<Endpoint>;
 }
 
