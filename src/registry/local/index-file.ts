@@ -15,6 +15,8 @@ import { ifPresent, makeDirectory, replaceFile } from "./files.ts";
 import { LAYOUT_TEXT, type Layout } from "./layout.ts";
 
 const REF_NAME = "org.opencontainers.image.ref.name";
+/** "true": the tag stays where it is. */
+const FROZEN = "org.sregistry.frozen";
 
 const encoder = new TextEncoder();
 
@@ -24,7 +26,12 @@ export interface Entry {
   /** Bytes of the manifest. */
   readonly size: number;
   readonly tag: Tag | undefined;
+  /** The tag may neither be moved nor deleted, by any protocol. */
+  readonly frozen: boolean;
 }
+
+/** A manifest whatever its names are. */
+export type ManifestEntry = Pick<Entry, "mediaType" | "digest" | "size">;
 
 export interface RepositoryIndex {
   readonly entries: readonly Entry[];
@@ -125,10 +132,14 @@ function encode({ entries, members, foreign, originals }: Contents): string {
   return JSON.stringify({ ...members, manifests: [...manifests, ...foreign] });
 }
 
-function encodeEntry({ mediaType, digest, size, tag }: Entry, original: JsonObject | undefined): JsonObject {
-  const { [REF_NAME]: before, ...others } = annotationsOf(original);
+function encodeEntry({ mediaType, digest, size, tag, frozen }: Entry, original: JsonObject | undefined): JsonObject {
+  const { [REF_NAME]: before, [FROZEN]: _frozen, ...others } = annotationsOf(original);
   const name = tag ?? (before === undefined || isTag(before) ? undefined : before);
-  const annotations = { ...others, ...(name === undefined ? {} : { [REF_NAME]: name }) };
+  const annotations = {
+    ...others,
+    ...(name === undefined ? {} : { [REF_NAME]: name }),
+    ...(frozen ? { [FROZEN]: "true" } : {}),
+  };
   const { annotations: _old, ...rest } = original ?? {};
   return { ...rest, mediaType, digest, size, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) };
 }
@@ -159,12 +170,13 @@ function decode(text: string, layout: Layout): Contents {
 function decodeEntry(row: JsonObject): Entry | undefined {
   const digest = field(row, "digest", string, "manifests");
   if (!isDigest(digest)) return undefined;
-  const name = annotationsOf(row)[REF_NAME];
+  const { [REF_NAME]: name, [FROZEN]: frozen } = annotationsOf(row);
   return {
     mediaType: field(row, "mediaType", optional(string), "manifests") ?? MEDIA_TYPES.manifest,
     digest,
     size: field(row, "size", count, "manifests"),
     tag: name !== undefined && isTag(name) ? name : undefined,
+    frozen: frozen === "true",
   };
 }
 

@@ -9,7 +9,7 @@ import type { Document } from "../../image/document.ts";
 import type { Digest } from "../../reference/digest.ts";
 import { isDigest } from "../../reference/digest.ts";
 import { ifPresent, makeDirectory, names, removeFile, replaceFile } from "./files.ts";
-import type { Entry } from "./index-file.ts";
+import type { ManifestEntry } from "./index-file.ts";
 import { digestName, type Layout } from "./layout.ts";
 
 /** A descriptor as the referrers API gives it (distribution-spec, "Listing Referrers"). */
@@ -22,7 +22,7 @@ export interface Referrer {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export function referrerOf(manifest: Omit<Entry, "tag">, document: Document): Referrer {
+export function referrerOf(manifest: ManifestEntry, document: Document): Referrer {
   const { mediaType, digest, size } = manifest;
   const config = document.kind === "manifest" ? document.config.mediaType : undefined;
   const artifactType = document.artifactType ?? config;

@@ -12,8 +12,9 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm, digestOf, isDigest 
 import type { RepoPath, Tag } from "../../reference/reference.ts";
 import { syncDirectory } from "../../transfer/disk.ts";
 import { documentsOf, namedBy, neededBy } from "./documents.ts";
-import { putEntry, removeManifest, removeTag } from "./edits.ts";
+import { freezeTag, putEntry, removeManifest, removeTag } from "./edits.ts";
 import { fileStat, linkOrCopy, makeDirectory, onDisk, removeFile, temporaryBeside, writeSynced } from "./files.ts";
+import { frozenError, requireThawed } from "./frozen.ts";
 import { type Entry, indexFile, type RepositoryIndex } from "./index-file.ts";
 import type { Layout } from "./layout.ts";
 import { readReferrers, referrerOf, removeReferrer, writeReferrer } from "./referrers.ts";
@@ -53,16 +54,24 @@ export interface Repository {
   /** `owned`: nobody else can go on with it once this process is gone. */
   createUpload(algorithm: DigestAlgorithm, owned: boolean): Promise<Upload>;
   upload(id: string): Promise<Upload | undefined>;
-  /** @throws SregistryError INTEGRITY for another digest, REPLY_INVALID for bytes that are no manifest. */
+  /**
+   * @throws SregistryError INTEGRITY for another digest, REPLY_INVALID for bytes that are no manifest, CONFLICT for a
+   * frozen tag of another manifest.
+   */
   putManifest(input: ManifestInput): Promise<PutManifest>;
   manifest(name: Tag | Digest): Promise<StoredManifest | undefined>;
   /** Decoded; undefined when its blob is missing or damaged. */
   document(entry: Pick<Entry, "digest" | "mediaType">): Promise<Document | undefined>;
-  /** More names for a manifest. @throws SregistryError NOT_FOUND when there is none with this digest. */
+  /** More names for a manifest. @throws SregistryError NOT_FOUND when it is not here, CONFLICT for a frozen tag. */
   tag(digest: Digest, tags: readonly Tag[]): Promise<void>;
-  /** False when there is no such tag. */
+  /** From now on the tag can neither be moved nor deleted; `on` false lets it go. @throws SregistryError NOT_FOUND. */
+  freeze(tag: Tag, on: boolean): Promise<void>;
+  /** False when there is no such tag. @throws SregistryError CONFLICT for a frozen one. */
   deleteTag(tag: Tag): Promise<boolean>;
-  /** With its tags. `unused`: and the blobs that no other manifest here needs. False when it is not there. */
+  /**
+   * With its tags. `unused`: and the blobs that no other manifest here needs. False when it is not there.
+   * @throws SregistryError CONFLICT when a frozen tag needs it.
+   */
   deleteManifest(digest: Digest, options?: { readonly unused?: boolean }): Promise<boolean>;
   /** Takes a manifest off the index alone, when `broken` says so under the lock. */
   forget(digest: Digest, broken: () => Promise<boolean>): Promise<void>;
@@ -124,7 +133,8 @@ export function repositoryOf(layout: Layout, uploads: Map<string, Upload>): Repo
     const entry = { digest, mediaType: document.mediaType, size: bytes.length };
     const subject = document.subject?.digest;
     let absent: readonly Digest[] = [];
-    const before = async (): Promise<void> => {
+    const before = async (index: RepositoryIndex): Promise<void> => {
+      requireThawed(layout.path, index, tags, digest);
       // Under the lock, since whoever deletes blobs looks under it at what is needed.
       absent = await missing(document);
       if (absent.length > 0) return;
@@ -142,18 +152,34 @@ export function repositoryOf(layout: Layout, uploads: Map<string, Upload>): Repo
     const entry = (await file.read())?.manifests.get(digest);
     if (entry === undefined) return false;
     // One that cannot be read goes too; what it pointed at is then left to a check.
-    const document = await documents.read(entry).catch((error: unknown) => {
-      if (isCode(error, "REPLY_INVALID")) return undefined;
-      throw error;
-    });
+    const document = await readable(entry);
     const after = async (index: RepositoryIndex): Promise<void> => {
       const subject = document?.subject?.digest;
       if (subject !== undefined) await removeReferrer(layout, subject, digest);
       const own = document === undefined || !unused ? [] : namedBy(document);
       await removeUnused([digest, ...own.filter((blob) => !index.manifests.has(blob))], index);
     };
-    await onDisk(`cannot delete in ${layout.directory}`, () => file.edit(removeManifest(digest), { after }));
+    const before = (index: RepositoryIndex): Promise<void> => requireUnfrozen(digest, index);
+    await onDisk(`cannot delete in ${layout.directory}`, () => file.edit(removeManifest(digest), { before, after }));
     return true;
+  }
+
+  async function readable(entry: Entry): Promise<Document | undefined> {
+    return await documents.read(entry).catch((error: unknown) => {
+      if (isCode(error, "REPLY_INVALID")) return undefined;
+      throw error;
+    });
+  }
+
+  /** A frozen tag keeps its manifest, and of an index the manifests in it. */
+  async function requireUnfrozen(digest: Digest, { entries }: RepositoryIndex): Promise<void> {
+    for (const entry of entries) {
+      if (!entry.frozen || entry.tag === undefined) continue;
+      const document = await readable(entry);
+      if (entry.digest === digest || (document !== undefined && namedBy(document).includes(digest))) {
+        throw frozenError(layout.path, entry.tag);
+      }
+    }
   }
 
   return {
@@ -204,6 +230,7 @@ export function repositoryOf(layout: Layout, uploads: Map<string, Upload>): Repo
       await onDisk(`cannot write to ${layout.directory}`, () =>
         file.edit((index) => {
           const entry = index.manifests.get(digest);
+          requireThawed(layout.path, index, tags, digest);
           if (entry !== undefined) return putEntry(entry, tags)(index);
           throw new SregistryError("NOT_FOUND", `${layout.path} has no manifest ${digest}`);
         }),
@@ -211,8 +238,22 @@ export function repositoryOf(layout: Layout, uploads: Map<string, Upload>): Repo
     },
     async deleteTag(tag) {
       if ((await file.read())?.tags.has(tag) !== true) return false;
-      await onDisk(`cannot write to ${layout.directory}`, () => file.edit(removeTag(tag)));
+      const remove = removeTag(tag);
+      await onDisk(`cannot write to ${layout.directory}`, () =>
+        file.edit((index) => {
+          requireThawed(layout.path, index, [tag], undefined);
+          return remove(index);
+        }),
+      );
       return true;
+    },
+    async freeze(tag, on) {
+      if ((await file.read())?.tags.has(tag) !== true) {
+        throw new SregistryError("NOT_FOUND", `${layout.path} has no tag ${tag}`, {
+          hint: `sregistry list local://${layout.path}`,
+        });
+      }
+      await onDisk(`cannot write to ${layout.directory}`, () => file.edit(freezeTag(tag, on)));
     },
     deleteManifest,
     async forget(digest, broken) {
