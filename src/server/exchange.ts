@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Log } from "../call.ts";
 import type { Store } from "../registry/local/index.ts";
+import type { Access, Identity } from "./access.ts";
 import { Failure } from "./failure.ts";
 
 export interface Exchange {
@@ -11,6 +12,9 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
   readonly store: Store;
+  readonly access: Access;
+  /** Who asks, as the guard found it. */
+  readonly identity: Identity;
   readonly log: Log;
 }
 

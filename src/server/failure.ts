@@ -1,4 +1,4 @@
-/** What a client is told when a request cannot be answered (distribution-spec, "Error Codes"). */
+/** What a client is told when a request cannot be answered (distribution-spec, "Error Codes"; other protocols' forms). */
 import type { OutgoingHttpHeaders } from "node:http";
 import { type ErrorCode, SregistryError, systemCode } from "../errors.ts";
 
@@ -21,6 +21,9 @@ export type ApiCode =
   | "UNAVAILABLE"
   | "UNKNOWN";
 
+/** `oci`: a list of errors; `library`: one error with the status as its code; `detail`: Django REST framework's. */
+export type ErrorForm = "oci" | "library" | "detail";
+
 export interface FailureDetails {
   readonly detail?: unknown;
   readonly headers?: OutgoingHttpHeaders;
@@ -41,7 +44,9 @@ export class Failure extends Error {
     this.headers = headers ?? {};
   }
 
-  body(): string {
+  body(form: ErrorForm = "oci"): string {
+    if (form === "library") return JSON.stringify({ error: { code: this.status, message: this.message } });
+    if (form === "detail") return JSON.stringify({ detail: this.message });
     const error = {
       code: this.code,
       message: this.message,
@@ -74,6 +79,8 @@ export function toFailure(error: unknown): Failure {
       return new Failure(400, "NAME_INVALID", error.message, { cause: error });
     case "NOT_FOUND":
       return new Failure(404, "NAME_UNKNOWN", error.message, { cause: error });
+    case "CONFLICT":
+      return new Failure(409, "DENIED", error.message, { cause: error });
     case "LOCKED":
       return new Failure(503, "UNAVAILABLE", error.message, { cause: error, headers: { "retry-after": "1" } });
     case "DISK":

@@ -2,30 +2,36 @@
  * Who may ask what, before any route is looked at: the Host header (DNS rebinding lets a web page speak to a server on
  * loopback under a name of its own), the page a browser sends a write from, and tokens.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { Secret } from "../secret.ts";
+import { ADMIN, type Identity, NOBODY, unauthorized } from "./access.ts";
 import { Failure } from "./failure.ts";
+import type { Route } from "./router.ts";
+import { fingerprint, type Users } from "./users.ts";
 
-export interface Access {
-  /** Any of them may read and write. */
+export interface GuardOptions {
+  /** Any of them may do everything. */
   readonly tokens: readonly Secret[];
+  readonly users: Users;
   /** Reading needs no token, writing always does. */
   readonly publicRead: boolean;
+  /** Without tokens and users everybody may do everything: for an address that only this machine reaches. */
+  readonly loopback: boolean;
   /** Names, besides loopback's, that this server is called by; lower case, without port. */
   readonly hosts: readonly string[];
 }
 
-export type Guard = (request: IncomingMessage, path: string) => void;
+/** Says who asks. `route` is undefined where nothing is. @throws the Failure to answer with. */
+export type Guard = (request: IncomingMessage, path: string, route: Route | undefined) => Promise<Identity>;
 
-/** The guard throws the Failure to answer with. */
-export function createGuard(access: Access): Guard {
-  const known = access.tokens.map((token) => fingerprint(token.reveal()));
-  return (request, path) => {
-    checkHost(request, access.hosts);
+export function createGuard(options: GuardOptions): Guard {
+  const known = options.tokens.map((token) => fingerprint(token.reveal()));
+  return async (request, path, route) => {
+    checkHost(request, options.hosts);
     checkOrigin(request);
-    checkToken(request, path, known, access.publicRead);
+    return await identify(request, path, route, known, options);
   };
 }
 
@@ -64,44 +70,61 @@ function checkOrigin({ method, headers }: IncomingMessage): void {
   throw new Failure(403, "DENIED", "a web page of another origin may not write here");
 }
 
-function checkToken(request: IncomingMessage, path: string, known: readonly Buffer[], publicRead: boolean): void {
-  if (known.length === 0 && !publicRead) return;
-  const given = givenToken(request.headers.authorization);
+async function identify(
+  request: IncomingMessage,
+  path: string,
+  route: Route | undefined,
+  known: readonly Buffer[],
+  { users, publicRead, loopback }: GuardOptions,
+): Promise<Identity> {
+  const closed = known.length > 0 || (await users.list()).length > 0;
+  if (!closed && !publicRead && loopback) return ADMIN;
+  const { authorization } = request.headers;
+  if (isSigned(authorization)) {
+    if (route?.hmac === true && authorization !== undefined) return { ...NOBODY, hmac: authorization };
+    throw new Failure(403, "DENIED", "signed requests are not understood here: send a token");
+  }
+  const given = givenToken(authorization);
+  const found = given === undefined ? undefined : await identityOf(given, known, users);
+  if (found !== undefined) return found;
+  if (route?.open === true) return NOBODY;
   const reads = request.method === "GET" || request.method === "HEAD";
   if (given === undefined) {
     // The ping is challenged though reading is free: skopeo 1.9 sends a token only where the ping asked for one.
-    const challenge = /^\/v2\/?$/.test(path) && known.length > 0;
-    if (publicRead && reads && !challenge) return;
-    if (known.length === 0)
-      throw new Failure(403, "DENIED", "this registry is read-only: it was started without a token");
+    const challenge = /^\/v2\/?$/.test(path) && closed;
+    if (publicRead && reads && !challenge) return NOBODY;
+    if (!closed) throw new Failure(403, "DENIED", "this registry is read-only: it was started without a token");
+    if (route?.hmac === true) throw new Failure(403, "DENIED", "Authentication Required");
     throw unauthorized("a token is needed: any user name, the token as password");
   }
+  throw unauthorized("the token is not known here");
+}
+
+async function identityOf(given: string, known: readonly Buffer[], users: Users): Promise<Identity | undefined> {
   const print = fingerprint(given);
   // All are compared, each in constant time, so that the time tells nothing.
-  if (known.filter((token) => timingSafeEqual(token, print)).length === 0)
-    throw unauthorized("the token is not known here");
+  if (known.filter((token) => timingSafeEqual(token, print)).length > 0) return ADMIN;
+  const user = await users.byToken(given);
+  return user === undefined ? undefined : { user: user.name, admin: false };
 }
 
-function unauthorized(message: string): Failure {
-  const headers = { "www-authenticate": 'Basic realm="sregistry", charset="UTF-8"' };
-  return new Failure(401, "UNAUTHORIZED", message, { headers });
+/** Of Singularity Registry Server's own clients: `SREGISTRY-HMAC-SHA256 Credential=...,Signature=...`. */
+function isSigned(authorization: string | undefined): boolean {
+  return /^SREGISTRY-HMAC-SHA256\s/i.test(authorization ?? "");
 }
 
-/** Bearer's token or Basic's password. An empty one counts as none: skopeo 1.9 sends that when it has no login. */
+/**
+ * The token of `Bearer T`, `Token T` (Django REST framework) or `T` alone (Singularity Registry Server), or Basic's
+ * password. An empty one counts as none: skopeo 1.9 and singularity without a login send that.
+ */
 function givenToken(authorization: string | undefined): string | undefined {
-  const [, scheme = "", value = ""] = /^(\S+) +(\S+) *$/.exec(authorization ?? "") ?? [];
-  switch (scheme.toLowerCase()) {
-    case "bearer":
-      return value;
-    case "basic": {
-      const pair = Buffer.from(value, "base64").toString("utf8");
-      return pair.slice(pair.indexOf(":") + 1) || undefined;
-    }
-    default:
-      return authorization === undefined ? undefined : "";
+  const [scheme = "", value, ...others] = (authorization ?? "").trim().split(/ +/);
+  if (others.length > 0) return "";
+  if (/^(?:bearer|token|basic)$/i.test(scheme)) {
+    if (scheme.toLowerCase() !== "basic") return value;
+    const pair = Buffer.from(value ?? "", "base64").toString("utf8");
+    return pair.slice(pair.indexOf(":") + 1) || undefined;
   }
-}
-
-function fingerprint(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  // Another scheme is no token that anybody could know.
+  return value === undefined ? scheme || undefined : "";
 }

@@ -6,8 +6,9 @@ import type { Log } from "../call.ts";
 import { SregistryError, systemCode } from "../errors.ts";
 import type { Store } from "../registry/local/index.ts";
 import type { Secret } from "../secret.ts";
+import { createAccess, NOBODY } from "./access.ts";
 import { type Exchange, replyBytes } from "./exchange.ts";
-import { toFailure } from "./failure.ts";
+import { type ErrorForm, Failure, toFailure } from "./failure.ts";
 import { createGuard, hostName, isLoopback } from "./guard.ts";
 import { createRouter } from "./router.ts";
 import { ROUTES } from "./routes.ts";
@@ -16,7 +17,10 @@ export interface ServerOptions {
   readonly store: Store;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** Any of them may read and write. None: everybody who can connect may, which is allowed on loopback only. */
+  /**
+   * Any of them may read and write everything; the store's users may write what is theirs. Neither: everybody who can
+   * connect may, which is allowed on loopback only.
+   */
   readonly tokens?: readonly Secret[];
   /** Everybody may read; writing needs a token. */
   readonly publicRead?: boolean;
@@ -43,31 +47,38 @@ const GRACE = 10_000;
 export async function createRegistryServer(options: ServerOptions): Promise<RegistryServer> {
   const { store, listen, tokens = [], publicRead = false, allowedHosts = [], log } = options;
   const host = hostName(isIPv6(listen.host) ? `[${listen.host}]` : listen.host);
-  if (!isLoopback(host) && tokens.length === 0 && !publicRead) {
+  const access = createAccess(store);
+  const users = await access.users.list();
+  if (!isLoopback(host) && tokens.length === 0 && users.length === 0 && !publicRead) {
     throw new SregistryError("USAGE", `${listen.host} can be reached from other machines, and nothing protects it`, {
-      hint: "--token-file FILE lets those in who have a token, --public-read lets everybody read",
+      hint: "--token-file FILE or sregistry serve user add NAME lets those in who have a token, --public-read lets all read",
     });
   }
   const guard = createGuard({
     tokens,
+    users: access.users,
     publicRead,
+    loopback: isLoopback(host),
     hosts: [host, ...allowedHosts.map(hostName)].filter((name) => name !== ""),
   });
-  const route = createRouter(ROUTES);
+  const router = createRouter(ROUTES);
   const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT, keepAliveTimeout: 65_000 });
   server.timeout = IDLE_TIMEOUT;
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const [path = "", query = ""] = split(request.url ?? "/");
-    const exchange: Exchange = { request, response, query: new URLSearchParams(query), store, log };
-    watch(exchange, path, server);
+    const common = { request, response, query: new URLSearchParams(query), store, access, log };
+    watch(common, path, server);
+    const match = router(request.method ?? "", path);
+    const route = match instanceof Failure ? undefined : match.route;
     try {
-      guard(request, path);
-      const { handle, parameters } = route(request.method ?? "", path);
+      const identity = await guard(request, path, route);
+      if (match instanceof Failure) throw match;
+      const parameters = match.parameters();
       if (request.headers.expect !== undefined) response.writeContinue();
-      await handle(exchange, parameters);
+      await match.route.handle({ ...common, identity }, parameters);
     } catch (error) {
-      fail(exchange, path, error);
+      fail({ ...common, identity: NOBODY }, path, error, route?.errors);
     }
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => void answer(request, response);
@@ -87,7 +98,7 @@ function split(target: string): readonly [path: string, query: string] {
 }
 
 /** What every answer gets, the line in the log, and the end of a body that nobody reads any more. */
-function watch({ request, response, log }: Exchange, path: string, server: Server): void {
+function watch({ request, response, log }: Omit<Exchange, "identity">, path: string, server: Server): void {
   const started = Date.now();
   response.setHeader("x-content-type-options", "nosniff");
   if (path.startsWith("/v2")) response.setHeader("docker-distribution-api-version", "registry/2.0");
@@ -104,7 +115,7 @@ function watch({ request, response, log }: Exchange, path: string, server: Serve
   });
 }
 
-function fail(exchange: Exchange, path: string, error: unknown): void {
+function fail(exchange: Exchange, path: string, error: unknown, form: ErrorForm | undefined): void {
   const { request, response, log } = exchange;
   if (request.socket.destroyed) return;
   const failure = toFailure(error);
@@ -114,7 +125,7 @@ function fail(exchange: Exchange, path: string, error: unknown): void {
     response.destroy();
     return;
   }
-  replyBytes(exchange, failure.status, failure.body(), { "content-type": "application/json", ...failure.headers });
+  replyBytes(exchange, failure.status, failure.body(form), { "content-type": "application/json", ...failure.headers });
 }
 
 function reason(cause: unknown): string {

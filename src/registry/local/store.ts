@@ -19,8 +19,8 @@ export interface Store {
   repositories(): Promise<readonly RepoPath[]>;
   /** Every directory that holds something of a layout, an unfinished one too. */
   directories(): Promise<readonly RepoPath[]>;
-  /** Some repository that has the blob. */
-  holder(digest: Digest): Promise<Repository | undefined>;
+  /** Some repository that has the blob, of those that `among` takes. */
+  holder(digest: Digest, among?: (path: RepoPath) => Promise<boolean>): Promise<Repository | undefined>;
 }
 
 /** Unfinished uploads whose running hash is kept; others are hashed again from the disk. */
@@ -65,10 +65,10 @@ export function openStore(root: string): Store {
     repository,
     repositories: () => paths(false),
     directories: () => paths(true),
-    async holder(digest) {
+    async holder(digest, among) {
       for (const path of await paths(true)) {
         const candidate = repository(path);
-        if ((await candidate.blobSize(digest)) !== undefined) return candidate;
+        if ((await candidate.blobSize(digest)) !== undefined && (await among?.(path)) !== false) return candidate;
       }
       return undefined;
     },

@@ -4,7 +4,7 @@ import { type Exchange, reply } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
 import { sendBlob } from "../send-blob.ts";
-import { digestIn, repositoryAt } from "./names.ts";
+import { digestIn, toChange, toRead } from "./names.ts";
 
 export const blobRoutes: readonly Route[] = [
   { method: "GET", path: "/v2/{name}/blobs/{digest}", handle: getBlob },
@@ -12,14 +12,14 @@ export const blobRoutes: readonly Route[] = [
 ];
 
 async function getBlob(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toRead(exchange, parameters);
   const digest = digestIn(parameters["digest"]);
   if (await sendBlob(exchange, repository, digest)) return;
   throw new Failure(404, "BLOB_UNKNOWN", `${repository.path} has no blob ${digest}`);
 }
 
 async function deleteBlob(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toChange(exchange, parameters);
   const digest = digestIn(parameters["digest"]);
   switch (await repository.deleteBlob(digest)) {
     case "deleted":

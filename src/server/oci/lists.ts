@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders } from "node:http";
 import { type Exchange, replyJson } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
-import { nameUnknown, repositoryAt } from "./names.ts";
+import { nameUnknown, toRead } from "./names.ts";
 
 export const listRoutes: readonly Route[] = [
   { method: "GET", path: "/v2/", handle: (exchange) => replyJson(exchange, {}) },
@@ -16,7 +16,7 @@ export const listRoutes: readonly Route[] = [
 const LARGEST_PAGE = 10_000;
 
 async function listTags(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toRead(exchange, parameters);
   const index = await repository.index();
   if (index === undefined) throw nameUnknown(repository);
   const page = pageOf([...index.tags.keys()].sort(), exchange.query);
@@ -25,7 +25,13 @@ async function listTags(exchange: Exchange, parameters: Parameters): Promise<voi
 }
 
 async function listRepositories(exchange: Exchange): Promise<void> {
-  const page = pageOf(await exchange.store.repositories(), exchange.query);
+  const { store, access, identity, query } = exchange;
+  const paths = await store.repositories();
+  const seen = await Promise.all(paths.map((path) => access.mayRead(path, identity)));
+  const page = pageOf(
+    paths.filter((_path, index) => seen[index]),
+    query,
+  );
   replyJson(exchange, { repositories: page.names }, nextPage("/v2/_catalog", page));
 }
 

@@ -5,7 +5,7 @@ import type { ManifestInput } from "../../registry/local/repository.ts";
 import { type Exchange, readBody, reply, replyBytes, replyJson } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
-import { digestIn, manifestName, nameUnknown, repositoryAt, tagIn } from "./names.ts";
+import { digestIn, manifestName, nameUnknown, tagIn, toChange, toRead, toWrite } from "./names.ts";
 
 const MANIFEST = "/v2/{name}/manifests/{reference}";
 
@@ -17,7 +17,7 @@ export const manifestRoutes: readonly Route[] = [
 ];
 
 async function getManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toRead(exchange, parameters);
   const name = manifestName(parameters["reference"] ?? "");
   const found = await repository.manifest(name);
   if (found === undefined) {
@@ -32,7 +32,7 @@ async function getManifest(exchange: Exchange, parameters: Parameters): Promise<
 }
 
 async function putManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toWrite(exchange, parameters);
   const name = manifestName(parameters["reference"] ?? "");
   const more = exchange.query.getAll("tag").map(tagIn);
   await exchange.store.prepare();
@@ -59,7 +59,7 @@ async function putManifest(exchange: Exchange, parameters: Parameters): Promise<
 
 /** A tag goes alone, its manifest stays by digest; a digest goes with all its tags. */
 async function deleteManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toChange(exchange, parameters);
   const name = manifestName(parameters["reference"] ?? "");
   const gone = isDigest(name) ? await repository.deleteManifest(name) : await repository.deleteTag(name);
   if (!gone) throw new Failure(404, "MANIFEST_UNKNOWN", `${repository.path} has no manifest ${name}`);
@@ -68,7 +68,8 @@ async function deleteManifest(exchange: Exchange, parameters: Parameters): Promi
 
 /** An image index of what has the digest as its subject; empty for one that nobody ever pushed. */
 async function getReferrers(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const referrers = await repositoryAt(exchange, parameters).referrers(digestIn(parameters["digest"]));
+  const repository = await toRead(exchange, parameters);
+  const referrers = await repository.referrers(digestIn(parameters["digest"]));
   const wanted = exchange.query.get("artifactType");
   const manifests = wanted === null ? referrers : referrers.filter(({ artifactType }) => artifactType === wanted);
   replyJson(

@@ -7,8 +7,28 @@ import type { Exchange } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import type { Parameters } from "../router.ts";
 
-/** @throws SregistryError REFERENCE_INVALID, which becomes 400 NAME_INVALID. */
-export function repositoryAt({ store }: Exchange, parameters: Parameters): Repository {
+/** @throws SregistryError REFERENCE_INVALID, which becomes 400 NAME_INVALID; Failure where it may not be read. */
+export async function toRead(exchange: Exchange, parameters: Parameters): Promise<Repository> {
+  const repository = repositoryAt(exchange, parameters);
+  await exchange.access.requireRead(repository.path, exchange.identity, true);
+  return repository;
+}
+
+/** For what is pushed there: the collection becomes the user's when it is nobody's. */
+export async function toWrite(exchange: Exchange, parameters: Parameters): Promise<Repository> {
+  const repository = repositoryAt(exchange, parameters);
+  await exchange.access.requireWrite(repository.path, exchange.identity);
+  return repository;
+}
+
+/** For what is deleted there. */
+export async function toChange(exchange: Exchange, parameters: Parameters): Promise<Repository> {
+  const repository = repositoryAt(exchange, parameters);
+  await exchange.access.requireChange(repository.path, exchange.identity);
+  return repository;
+}
+
+function repositoryAt({ store }: Exchange, parameters: Parameters): Repository {
   return store.repository(parameters["name"] ?? "");
 }
 

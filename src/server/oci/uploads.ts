@@ -3,13 +3,14 @@ import type { OutgoingHttpHeaders } from "node:http";
 import type { Digest, DigestAlgorithm } from "../../reference/digest.ts";
 import { digestAlgorithm } from "../../reference/digest.ts";
 import { isRepoPath } from "../../reference/name.ts";
+import type { RepoPath } from "../../reference/reference.ts";
 import type { Repository } from "../../registry/local/repository.ts";
 import type { Upload } from "../../registry/local/upload.ts";
 import { type Exchange, hasBody, reply } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import { parseChunkRange } from "../range.ts";
 import type { Parameters, Route } from "../router.ts";
-import { digestIn, repositoryAt } from "./names.ts";
+import { digestIn, toWrite } from "./names.ts";
 
 const SESSIONS = "/v2/{name}/blobs/uploads/";
 const SESSION = "/v2/{name}/blobs/uploads/{id}";
@@ -26,7 +27,7 @@ export const uploadRoutes: readonly Route[] = [
 ];
 
 async function beginUpload(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toWrite(exchange, parameters);
   const { query, store } = exchange;
   await store.prepare();
   const wanted = query.get("digest");
@@ -49,12 +50,14 @@ async function beginUpload(exchange: Exchange, parameters: Parameters): Promise<
   blobCreated(exchange, repository, digest);
 }
 
-/** Without `from`, any repository's blob will do. */
-async function mountBlob({ query, store }: Exchange, repository: Repository, digest: Digest): Promise<boolean> {
+/** Without `from`, the blob of any repository will do that the client may read. */
+async function mountBlob(exchange: Exchange, repository: Repository, digest: Digest): Promise<boolean> {
   if ((await repository.blobSize(digest)) !== undefined) return true;
+  const { query, store, access, identity } = exchange;
+  const mayRead = (path: RepoPath): Promise<boolean> => access.mayRead(path, identity);
   const from = query.get("from");
-  if (from !== null && !isRepoPath(from, "local")) return false;
-  const holder = from === null ? await store.holder(digest) : store.repository(from);
+  if (from !== null && (!isRepoPath(from, "local") || !(await mayRead(from)))) return false;
+  const holder = from === null ? await store.holder(digest, mayRead) : store.repository(from);
   return holder !== undefined && (await repository.mount(digest, holder));
 }
 
@@ -91,7 +94,7 @@ interface Session {
 }
 
 async function session(exchange: Exchange, parameters: Parameters): Promise<Session> {
-  const repository = repositoryAt(exchange, parameters);
+  const repository = await toWrite(exchange, parameters);
   const id = parameters["id"] ?? "";
   const upload = SESSION_ID.test(id) ? await repository.upload(id) : undefined;
   const size = await upload?.size();

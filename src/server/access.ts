@@ -1,0 +1,95 @@
+/** Who may read and write what. Handlers ask here with the identity that the guard found. */
+import type { RepoPath } from "../reference/reference.ts";
+import type { Store } from "../registry/local/index.ts";
+import { type Collection, type CollectionRecords, collectionOf, openCollections } from "./collections.ts";
+import { Failure } from "./failure.ts";
+import { openUsers, type Users } from "./users.ts";
+
+export interface Identity {
+  /** Name of a user of the store; undefined for anybody else. */
+  readonly user: string | undefined;
+  /** May do everything: a token of --token-file, or a server on loopback that has neither users nor tokens. */
+  readonly admin: boolean;
+  /** The Authorization header of a signed request: nobody yet, until the handler has verified it. */
+  readonly hmac?: string;
+}
+
+export const NOBODY: Identity = { user: undefined, admin: false };
+export const ADMIN: Identity = { user: undefined, admin: true };
+
+export interface Access {
+  readonly users: Users;
+  readonly collections: Collections;
+  mayRead(path: RepoPath, identity: Identity): Promise<boolean>;
+  /**
+   * @throws Failure 404, as if there were no such repository; with `login` 401 when nobody is logged in, so that OCI
+   * clients send what they have.
+   */
+  requireRead(path: RepoPath, identity: Identity, login?: boolean): Promise<void>;
+  /** Makes the collection the user's when it is nobody's. @throws Failure 403 for somebody else's. */
+  requireWrite(path: RepoPath, identity: Identity): Promise<void>;
+  /** The same for a deletion, which makes nothing anybody's. */
+  requireChange(path: RepoPath, identity: Identity): Promise<void>;
+}
+
+export interface Collections {
+  /** Those that the identity may see, by name; the ones without a record too. */
+  list(identity: Identity): Promise<readonly Collection[]>;
+  /** The record; undefined when there is none. Whether it may be seen is for `maySee`. */
+  get(name: string): Promise<Collection | undefined>;
+  create(name: string, owner: string | undefined, hidden: boolean): Promise<"created" | "exists">;
+}
+
+export function createAccess(store: Store): Access {
+  const users = openUsers(store.root);
+  const records: CollectionRecords = openCollections(store);
+
+  async function mayRead(path: RepoPath, identity: Identity): Promise<boolean> {
+    return maySee(await records.get(collectionOf(path)), identity);
+  }
+
+  async function owned(path: RepoPath, identity: Identity): Promise<Collection | undefined> {
+    const found = await records.get(collectionOf(path));
+    if (mayChange(found, identity)) return found;
+    throw new Failure(403, "DENIED", `the collection ${collectionOf(path)} belongs to somebody else`);
+  }
+
+  return {
+    users,
+    collections: {
+      list: async (identity) => (await records.list()).filter((one) => maySee(one, identity)),
+      get: records.get,
+      create: records.create,
+    },
+    mayRead,
+    async requireRead(path, identity, login = false) {
+      if (await mayRead(path, identity)) return;
+      if (login && identity.user === undefined) throw unauthorized("this repository asks for a login");
+      throw new Failure(404, "NAME_UNKNOWN", `there is no repository ${path}`);
+    },
+    async requireWrite(path, identity) {
+      if ((await owned(path, identity)) !== undefined || identity.user === undefined) return;
+      // Somebody may have been first between the two looks.
+      if ((await records.create(collectionOf(path), identity.user, false)) === "exists") await owned(path, identity);
+    },
+    async requireChange(path, identity) {
+      await owned(path, identity);
+    },
+  };
+}
+
+/** True as well where there is no record. */
+export function maySee(collection: Collection | undefined, identity: Identity): boolean {
+  return collection?.private !== true || mayChange(collection, identity);
+}
+
+/** A collection that is nobody's is everybody's, unless it is private: then it is for those who may do everything. */
+export function mayChange(collection: Collection | undefined, { user, admin }: Identity): boolean {
+  if (admin) return true;
+  return collection?.owner === undefined ? collection?.private !== true : collection.owner === user;
+}
+
+export function unauthorized(message: string): Failure {
+  const headers = { "www-authenticate": 'Basic realm="sregistry", charset="UTF-8"' };
+  return new Failure(401, "UNAUTHORIZED", message, { headers });
+}
