@@ -39,13 +39,14 @@ function room(file: string): string {
   return parts[0] === "registry" && parts.length > 2 ? `registry/${parts[1]}` : (parts[0] ?? "");
 }
 
-const FOUNDATION = ["errors.ts", "call.ts", "secret.ts", "decode.ts", "version.ts"];
+const FOUNDATION = ["errors.ts", "call.ts", "secret.ts", "decode.ts", "hmac.ts", "version.ts"];
 
 /** room -> the rooms it may import. A room may always import itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   "call.ts": [],
   "version.ts": [],
+  "hmac.ts": [],
   "secret.ts": [],
   "decode.ts": ["errors.ts"],
   reference: FOUNDATION,

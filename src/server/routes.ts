@@ -4,5 +4,12 @@ import { listRoutes } from "./oci/lists.ts";
 import { manifestRoutes } from "./oci/manifests.ts";
 import { uploadRoutes } from "./oci/uploads.ts";
 import type { Route } from "./router.ts";
+import { sregistryRoutes } from "./sregistry/index.ts";
 
-export const ROUTES: readonly Route[] = [...listRoutes, ...uploadRoutes, ...blobRoutes, ...manifestRoutes];
+export const ROUTES: readonly Route[] = [
+  ...listRoutes,
+  ...uploadRoutes,
+  ...blobRoutes,
+  ...manifestRoutes,
+  ...sregistryRoutes,
+];

@@ -6,8 +6,10 @@ import type { ImageMetadata } from "../image/metadata.ts";
 import { readImageMetadata } from "../image/read.ts";
 import type { Digest } from "../reference/digest.ts";
 import type { Tag } from "../reference/reference.ts";
+import type { Store } from "../registry/local/index.ts";
 import { putBytes } from "../registry/local/push.ts";
 import type { Repository } from "../registry/local/repository.ts";
+import type { Upload } from "../registry/local/upload.ts";
 import { fileReader } from "../transfer/file-source.ts";
 import { Failure } from "./failure.ts";
 
@@ -19,6 +21,21 @@ export interface ReceivedImage {
   /** Empty: the image is known by digest alone. */
   readonly tags: readonly Tag[];
   readonly description?: string;
+}
+
+/**
+ * The upload's bytes as a blob of the repository, whichever it was begun in; those that another one has are shared.
+ * The upload is left to be aborted.
+ */
+export async function placeUpload(store: Store, repository: Repository, upload: Upload): Promise<Digest> {
+  const digest = await upload.digest("sha256");
+  const size = await upload.size();
+  const own = await repository.blobSize(digest);
+  if (own === size) return digest;
+  const holder = own === undefined ? await store.holder(digest) : undefined;
+  const shared = holder !== undefined && (await holder.blobSize(digest)) === size;
+  if (!shared || !(await repository.mount(digest, holder))) await upload.commit(digest, repository.layout);
+  return digest;
 }
 
 /**

@@ -43,7 +43,7 @@ export async function findImage(
 export async function findEntry(
   repository: Repository,
   index: RepositoryIndex,
-  { selector }: PlacedReference,
+  { selector }: Pick<PlacedReference, "selector">,
 ): Promise<Entry | undefined> {
   if (selector.kind === "tag") return index.tags.get(selector.tag);
   if (selector.kind === "version") return undefined;

@@ -58,17 +58,18 @@ export function createLocalRegistry(store: Store): LocalRegistry {
       async deletable(reference) {
         return (await plan(at(reference), reference)).result;
       },
-      async delete(reference) {
-        const { entry, tagOnly, result } = await plan(at(reference), reference);
-        const gone =
-          tagOnly === undefined
-            ? at(reference).deleteManifest(entry.digest, { unused: true })
-            : at(reference).deleteTag(tagOnly);
-        if (!(await gone)) throw notFound(reference, await at(reference).index());
-        return result;
-      },
+      delete: (reference) => deleteImage(at(reference), reference),
     },
   };
+}
+
+/** A tag goes with its image unless that has other names; a digest goes with all its tags. */
+export async function deleteImage(repository: Repository, reference: PlacedReference): Promise<DeleteResult> {
+  const { entry, tagOnly, result } = await plan(repository, reference);
+  const gone =
+    tagOnly === undefined ? repository.deleteManifest(entry.digest, { unused: true }) : repository.deleteTag(tagOnly);
+  if (!(await gone)) throw notFound(reference, await repository.index());
+  return result;
 }
 
 async function* tagsOf(store: Store, path: RepoPath): AsyncGenerator<Tag> {
@@ -88,7 +89,6 @@ interface Removal {
   readonly result: DeleteResult;
 }
 
-/** A tag goes with its image unless the image has other tags; a digest goes with all its tags. */
 async function plan(repository: Repository, reference: PlacedReference): Promise<Removal> {
   const index = await repository.index();
   const entry = index === undefined ? undefined : await findEntry(repository, index, reference);

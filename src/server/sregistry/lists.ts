@@ -1,0 +1,103 @@
+/** What there is: collections and containers, page by page, and searches. What may not be read is not there. */
+import type { Exchange } from "../exchange.ts";
+import { replyJson } from "../exchange.ts";
+import { Failure } from "../failure.ts";
+import { numericId } from "../ids.ts";
+import { normalCollection } from "../image-path.ts";
+import type { Parameters, Route } from "../router.ts";
+import {
+  describeRow,
+  describeShelf,
+  type Row,
+  rowsOf,
+  type Shelf,
+  uriOf,
+  visibleRows,
+  visibleShelves,
+} from "./catalogue.ts";
+import { baseOf, pageOf, windowOf } from "./paging.ts";
+import { getRoutes } from "./routes.ts";
+
+const SEARCH = "/api/container/search";
+
+export const listRoutes: readonly Route[] = [
+  ...getRoutes("/api/collections", listCollections),
+  ...getRoutes("/api/collections/{id}", getCollection),
+  ...getRoutes("/api/collection/search/{query}", searchCollections),
+  ...getRoutes("/api/collection/{name}", findCollection),
+  ...getRoutes("/api/containers", listContainers),
+  ...getRoutes("/api/containers/{id}", getContainer),
+  ...getRoutes(`${SEARCH}/name/{image}`, searchContainers),
+  ...getRoutes(`${SEARCH}/name/{image}/tag/{tag}`, searchContainers),
+  ...getRoutes(`${SEARCH}/collection/{collection}/name/{image}`, searchContainers),
+  ...getRoutes(`${SEARCH}/collection/{collection}/name/{image}/tag/{tag}`, searchContainers),
+];
+
+async function listCollections(exchange: Exchange): Promise<void> {
+  const shelves = await visibleShelves(exchange);
+  const window = windowOf(exchange.query);
+  const base = baseOf(exchange);
+  const shown = shelves.slice(window.offset, window.offset + window.limit);
+  const results = await Promise.all(shown.map((shelf) => describeShelf(exchange.store, shelf, base)));
+  replyJson(exchange, pageOf(`${base}/api/collections/`, window, shelves.length, results));
+}
+
+async function getCollection(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const id = Number(parameters["id"]);
+  const shelf = (await visibleShelves(exchange)).find(({ collection }) => numericId(collection.name) === id);
+  if (shelf === undefined) throw notFound();
+  replyJson(exchange, await describeShelf(exchange.store, shelf, baseOf(exchange)));
+}
+
+/** An unknown one is an empty object, as Singularity Registry Server 2.1 has it. */
+async function findCollection(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const shelf = shelfNamed(await visibleShelves(exchange), parameters["name"] ?? "");
+  replyJson(exchange, shelf === undefined ? {} : await describeShelf(exchange.store, shelf, baseOf(exchange)));
+}
+
+/** Those whose name has the word in it. */
+async function searchCollections(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const word = (parameters["query"] ?? "").toLowerCase();
+  const found = (await visibleShelves(exchange)).filter(({ collection }) => collection.name.includes(word));
+  const base = baseOf(exchange);
+  replyJson(exchange, await Promise.all(found.map((shelf) => describeShelf(exchange.store, shelf, base))));
+}
+
+async function listContainers(exchange: Exchange): Promise<void> {
+  const rows = await visibleRows(exchange);
+  const window = windowOf(exchange.query);
+  const results = await Promise.all(rows.slice(window.offset, window.offset + window.limit).map(describeRow));
+  replyJson(exchange, pageOf(`${baseOf(exchange)}/api/containers/`, window, rows.length, results));
+}
+
+async function getContainer(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const id = Number(parameters["id"]);
+  const row = (await visibleRows(exchange)).find((candidate) => numericId(uriOf(candidate)) === id);
+  if (row === undefined) throw notFound();
+  replyJson(exchange, await describeRow(row));
+}
+
+/** By whole names; the tag as it is or in lower case, which is how the Python client asks for any. */
+async function searchContainers(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const { collection, image = "", tag } = parameters;
+  const shelves = await visibleShelves(exchange);
+  const own = collection === undefined ? shelves : [shelfNamed(shelves, collection) ?? []].flat();
+  const rows = (await Promise.all(own.map((shelf) => rowsNamed(exchange, shelf, image.toLowerCase())))).flat();
+  const found = tag === undefined ? rows : rows.filter((row) => row.tag === tag || row.tag.toLowerCase() === tag);
+  replyJson(exchange, await Promise.all(found.map(describeRow)));
+}
+
+/** As it is, or as a push would have changed it. */
+function shelfNamed(shelves: readonly Shelf[], name: string): Shelf | undefined {
+  const named = (wanted: string): Shelf | undefined => shelves.find(({ collection }) => collection.name === wanted);
+  return named(name.toLowerCase()) ?? named(normalCollection(name));
+}
+
+async function rowsNamed({ store }: Exchange, { paths }: Shelf, name: string): Promise<readonly Row[]> {
+  const own = paths.filter((path) => path === name || path.endsWith(`/${name}`));
+  return (await Promise.all(own.map((path) => rowsOf(store.repository(path))))).flat();
+}
+
+function notFound(): Failure {
+  return new Failure(404, "NAME_UNKNOWN", "Not found.");
+}

@@ -1,0 +1,104 @@
+/**
+ * The manifest and the download of shub://, by which Singularity Registry Server's own clients pull as well, and deletion. A
+ * version is honoured, which that server (2.1) passes over.
+ */
+import { isCode } from "../../errors.ts";
+import { isDigest } from "../../reference/digest.ts";
+import type { LocalReference, Selector } from "../../reference/reference.ts";
+import { findImage, imageInfo } from "../../registry/local/images.ts";
+import { deleteImage } from "../../registry/local/registry.ts";
+import { type Exchange, reply, replyJson } from "../exchange.ts";
+import { Failure, meaning } from "../failure.ts";
+import { numericId } from "../ids.ts";
+import type { Parameters, Route } from "../router.ts";
+import { sendBlob } from "../send-blob.ts";
+import { describeRow, type Row, uriOf, versionOf } from "./catalogue.ts";
+import { downloadSecret, isDownloadSecret } from "./download-key.ts";
+import { commitOf, findRow, parseImageName, subjectsOf } from "./names.ts";
+import { baseOf } from "./paging.ts";
+import { bothWays, getRoutes } from "./routes.ts";
+import { signer } from "./signer.ts";
+
+const CONTAINER = "/api/container/{name}";
+
+export const shubRoutes: readonly Route[] = [
+  ...getRoutes(CONTAINER, getManifest, { hmac: true }),
+  ...bothWays({ method: "DELETE", path: CONTAINER, handle: deleteContainer, hmac: true }),
+  // Without a login: clients send none there. The secret is the permission, and logs have no queries.
+  ...getRoutes("/containers/{id}/download/{name}/{version}", download, { open: true }),
+];
+
+async function getManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const { store, access } = exchange;
+  const name = await parseImageName(store, parameters["name"] ?? "");
+  const identity = await signer(exchange, "pull", subjectsOf(name, name.tag ?? "latest"));
+  if (!(await access.mayRead(name.path, identity))) {
+    // The words at which clients send a signature.
+    const words = identity.user === undefined ? "Authentication Required" : "Unauthorized";
+    throw new Failure(403, "DENIED", words);
+  }
+  const row = await findRow(store.repository(name.path), name);
+  if (row === undefined) throw notFound();
+  replyJson(exchange, await manifestOf(exchange, row));
+}
+
+async function manifestOf(exchange: Exchange, row: Row): Promise<object> {
+  const { store, query } = exchange;
+  const { repository, entry } = row;
+  const { path } = repository;
+  const architecture = query.get("arch");
+  const reference: LocalReference = { scheme: "local", path, selector: { kind: "digest", digest: entry.digest } };
+  const resolve = async (): Promise<Awaited<ReturnType<typeof imageInfo>>> => {
+    const found = await findImage(repository, reference, architecture === null ? {} : { architecture });
+    return await imageInfo(repository, reference, found);
+  };
+  // What is no single file cannot be pulled in this way.
+  const { digest } = await meaning(
+    { UNSUPPORTED: [404, "UNSUPPORTED"], IMAGE_INVALID: [404, "UNSUPPORTED"] },
+    resolve(),
+  );
+  if (digest === undefined) throw notFound();
+  const version = versionOf(digest);
+  const secret = await downloadSecret(store, path, digest);
+  return {
+    ...(await describeRow(row)),
+    image: `${baseOf(exchange)}/containers/${numericId(uriOf(row))}/download/${path}/${version}?secret=${secret}`,
+    version,
+    commit: commitOf(digest),
+  };
+}
+
+async function download(exchange: Exchange, { name = "", version = "" }: Parameters): Promise<void> {
+  const digest = version.replace(".", ":");
+  const given = exchange.query.get("secret") ?? "";
+  const { store } = exchange;
+  if (!isDigest(digest) || !(await isDownloadSecret(store, name, digest, given))) throw notFound();
+  if (!(await sendBlob(exchange, store.repository(name), digest))) throw notFound();
+}
+
+/** For the owner alone: Singularity Registry Server 2.1 lets every user delete everything, if it did not fail before. */
+async function deleteContainer(exchange: Exchange, parameters: Parameters): Promise<void> {
+  const { store, access } = exchange;
+  const name = await parseImageName(store, parameters["name"] ?? "");
+  const { path, tag, version } = name;
+  const repository = store.repository(path);
+  const row = tag === undefined && version === undefined ? undefined : await findRow(repository, name);
+  const identity = await signer(exchange, "delete", subjectsOf(name, row?.tag ?? tag ?? "latest"));
+  await access.requireChange(path, identity);
+  if (row === undefined) throw new Failure(404, "NAME_UNKNOWN", "Container Not Found");
+  try {
+    await deleteImage(repository, { scheme: "local", path, selector: selectorOf(row, version) });
+  } catch (cause) {
+    if (!isCode(cause, "CONFLICT")) throw cause;
+    throw new Failure(403, "DENIED", `${uriOf(row)} is frozen, delete not allowed.`, { cause });
+  }
+  reply(exchange, 204);
+}
+
+function selectorOf({ entry, tag }: Row, version: string | undefined): Selector {
+  return version === undefined ? { kind: "tag", tag } : { kind: "digest", digest: entry.digest };
+}
+
+function notFound(): Failure {
+  return new Failure(404, "NAME_UNKNOWN", "Not found.");
+}
