@@ -9,10 +9,21 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { type Bucket, createBucket } from "./presign.ts";
+import { finished, type Run } from "./program.ts";
 
 const run = promisify(execFile);
 
-export type PeerName = "docker-registry" | "registry" | "crane" | "regctl" | "skopeo" | "oras-peer";
+export type PeerName =
+  | "docker-registry"
+  | "registry"
+  | "crane"
+  | "regctl"
+  | "skopeo"
+  | "oras-peer"
+  | "scs-peer"
+  | "minio"
+  | "python-sregistry";
 
 const HOW: Readonly<Record<PeerName, string>> = {
   "docker-registry": "apt-get install docker-registry",
@@ -21,6 +32,14 @@ const HOW: Readonly<Record<PeerName, string>> = {
   regctl: "go install github.com/regclient/regclient/cmd/regctl@latest",
   skopeo: "apt-get install skopeo",
   "oras-peer": "go build in test/interop/oras-peer",
+  "scs-peer": "go build in test/interop/scs-peer",
+  minio: "go install github.com/minio/minio@latest",
+  "python-sregistry": "pip install 'sregistry[registry]' in a virtual environment, $SREGISTRY_PEERS/pyclient",
+};
+
+/** Where a program is in a directory of peers; the Python client has the name of ours, so it is never taken from PATH. */
+const PLACES: Readonly<Partial<Record<PeerName, string>>> = {
+  "python-sregistry": join("pyclient", "bin", "sregistry"),
 };
 
 /** SREGISTRY_PEERS is a directory of programs that is looked at before PATH. */
@@ -32,7 +51,7 @@ function searchPath(): readonly string[] {
 
 export function findPeer(name: PeerName): string | undefined {
   return searchPath()
-    .map((directory) => join(directory, name))
+    .map((directory) => join(directory, PLACES[name] ?? name))
     .find((path) => existsSync(path));
 }
 
@@ -48,11 +67,9 @@ export function missingPeers(...names: readonly PeerName[]): readonly PeerName[]
 
 /** Runs a peer to its end. @throws with what it wrote when it fails. */
 export async function peer(name: PeerName, ...words: readonly string[]): Promise<string> {
-  const program = findPeer(name);
-  if (program === undefined) throw new Error(`${name} is missing: ${HOW[name]}`);
   const home = await mkdtemp(join(tmpdir(), "sregistry-peer-"));
   try {
-    const { stdout } = await run(program, words, {
+    const { stdout } = await run(programOf(name), words, {
       env: { PATH: process.env["PATH"], HOME: home },
       maxBuffer: 1 << 26,
     });
@@ -62,6 +79,46 @@ export async function peer(name: PeerName, ...words: readonly string[]): Promise
   }
 }
 
+export interface OldClientAccess {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly username: string;
+  readonly token: string;
+}
+
+/**
+ * Runs sregistry-cli 0.2.39 of Python in a directory, where it also finds its secrets, database and storage: it takes the
+ * home from the password database and ignores HOME. Its status is not to be trusted (a failed upload ends with 0).
+ */
+export async function oldClient(
+  directory: string,
+  { url, username, token }: OldClientAccess,
+  ...words: readonly string[]
+): Promise<Run> {
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: directory,
+    SREGISTRY_CLIENT: "registry",
+    SREGISTRY_CLIENT_SECRETS: join(directory, "old-secrets.json"),
+    SREGISTRY_DATABASE: directory,
+    SREGISTRY_STORAGE: join(directory, "old-storage"),
+    SREGISTRY_CREDENTIALS_CACHE: directory,
+    SREGISTRY_REGISTRY_BASE: url,
+    SREGISTRY_REGISTRY_USERNAME: username,
+    SREGISTRY_REGISTRY_TOKEN: token,
+    SREGISTRY_REGISTRY_NOHTTPS: "true",
+    NO_PROXY: "*",
+  };
+  const child = spawn(programOf("python-sregistry"), words, { cwd: directory, env });
+  return await finished(child);
+}
+
+function programOf(name: PeerName): string {
+  const program = findPeer(name);
+  if (program === undefined) throw new Error(`${name} is missing: ${HOW[name]}`);
+  return program;
+}
+
 export interface PeerRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly host: string;
@@ -69,8 +126,7 @@ export interface PeerRegistry extends AsyncDisposable {
 
 /** Starts Debian's registry:2 or distribution v3 on a free port of loopback, its storage in a temporary directory. */
 export async function startRegistry(name: "docker-registry" | "registry"): Promise<PeerRegistry> {
-  const program = findPeer(name);
-  if (program === undefined) throw new Error(`${name} is missing: ${HOW[name]}`);
+  const program = programOf(name);
   const directory = await mkdtemp(join(tmpdir(), "sregistry-registry-"));
   const port = await freePort();
   const config = join(directory, "config.yml");
@@ -86,20 +142,46 @@ export async function startRegistry(name: "docker-registry" | "registry"): Promi
   );
   const child = spawn(program, ["serve", config], { stdio: "ignore", env: { OTEL_TRACES_EXPORTER: "none" } });
   await answering(`http://127.0.0.1:${port}/v2/`, child);
-  return {
-    host: `127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      const ended = new Promise((done) => child.once("close", done));
-      child.kill("SIGTERM");
-      await ended;
-      await rm(directory, { recursive: true, force: true });
+  return { host: `127.0.0.1:${port}`, [Symbol.asyncDispose]: () => stopped(child, directory) };
+}
+
+export interface PeerBucket extends Bucket, AsyncDisposable {}
+
+/** Starts MinIO with one empty bucket on a free port of loopback. */
+export async function startMinio(): Promise<PeerBucket> {
+  const directory = await mkdtemp(join(tmpdir(), "sregistry-minio-"));
+  const port = await freePort();
+  const [accessKey, secretKey] = ["interop-key", "interop-secret"];
+  const child = spawn(
+    programOf("minio"),
+    ["server", "--quiet", "--address", `127.0.0.1:${port}`, join(directory, "data")],
+    {
+      stdio: "ignore",
+      env: {
+        HOME: directory,
+        MINIO_ROOT_USER: accessKey,
+        MINIO_ROOT_PASSWORD: secretKey,
+        MINIO_BROWSER: "off",
+        MINIO_UPDATE: "off",
+      },
     },
-  };
+  );
+  await answering(`http://127.0.0.1:${port}/minio/health/ready`, child);
+  const bucket = { url: new URL(`http://127.0.0.1:${port}/images`), accessKey, secretKey };
+  await createBucket(bucket);
+  return { ...bucket, [Symbol.asyncDispose]: () => stopped(child, directory) };
+}
+
+async function stopped(child: ChildProcess, directory: string): Promise<void> {
+  const ended = new Promise((done) => child.once("close", done));
+  child.kill("SIGTERM");
+  await ended;
+  await rm(directory, { recursive: true, force: true });
 }
 
 async function answering(url: string, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (child.exitCode !== null) throw new Error(`the registry ended with ${child.exitCode}`);
+  for (let tries = 0; tries < 300; tries += 1) {
+    if (child.exitCode !== null) throw new Error(`the peer ended with ${child.exitCode}`);
     const status = await fetch(url).then(
       (answer) => answer.status,
       () => 0,
