@@ -196,7 +196,13 @@ describe("a push in two requests", () => {
     const uploads = join(server.root, "a/b/.uploads");
     const sizes = async (): Promise<readonly number[]> => {
       const found = await readdir(uploads).catch(() => []);
-      return await Promise.all(found.map(async (id) => (await stat(join(uploads, id, "data"))).size));
+      // One that is just being made or removed has none.
+      const size = (id: string): Promise<number> =>
+        stat(join(uploads, id, "data")).then(
+          (one) => one.size,
+          () => 0,
+        );
+      return await Promise.all(found.map(size));
     };
     const head = [
       "POST /upload HTTP/1.1",

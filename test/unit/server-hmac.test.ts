@@ -102,7 +102,10 @@ describe("a signed push", () => {
     };
     const wrong = [
       403,
-      { detail: "the signature is not right for dinosaur/avocado:delicious: check the user name and the token" },
+      {
+        detail:
+          "the signature is not right for dinosaur/avocado:delicious, as it is called here: check name, user and token",
+      },
     ];
     expect(await status(signed({ ...vanessa, name: "nobody" }, "push", IMAGE))).toEqual(wrong);
     expect(await status(signed({ ...vanessa, token: TOKEN }, "push", IMAGE))).toEqual(wrong);
@@ -148,7 +151,10 @@ describe("a signed push", () => {
     expect((await push("new-coll-x/app:latest")).status).toBe(200);
     expect(told(await push("New_Coll.X/app:latest"))).toEqual([
       403,
-      { detail: "the signature is not right for new-coll-x/app:latest: check the user name and the token" },
+      {
+        detail:
+          "the signature is not right for new-coll-x/app:latest, as it is called here: check name, user and token",
+      },
     ]);
   });
 
@@ -195,7 +201,7 @@ describe("a signed pull", () => {
     expect(told(await get(signed(mallory, "pull", image)))).toEqual([403, { detail: "Unauthorized" }]);
     expect(told(await get(signed({ ...vanessa, token: TOKEN }, "pull", image)))).toEqual([
       403,
-      { detail: "the signature is not right for secret/app:1: check the user name and the token" },
+      { detail: "the signature is not right for secret/app:1, as it is called here: check name, user and token" },
     ]);
     expect(told(await ask("GET", "/api/container/secret/other:1"))).toEqual([
       403,

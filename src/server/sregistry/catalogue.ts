@@ -38,6 +38,13 @@ export async function rowsOf(repository: Repository): Promise<readonly Row[]> {
   return tags.map(([tag, entry]) => ({ ...names, tag, entry, repository }));
 }
 
+/** One after the other: a store may have more files than a process may have open. */
+export async function inTurn<T, U>(items: readonly T[], work: (item: T) => Promise<U>): Promise<U[]> {
+  const results: U[] = [];
+  for (const item of items) results.push(await work(item));
+  return results;
+}
+
 /** What the identity may see: collections by name, each with the paths of its containers. */
 export async function visibleShelves({ access, identity, store }: Exchange): Promise<readonly Shelf[]> {
   const collections = await access.collections.list(identity);
@@ -48,11 +55,8 @@ export async function visibleShelves({ access, identity, store }: Exchange): Pro
 
 /** One row for every tag of what the identity may see. */
 export async function visibleRows(exchange: Exchange): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (const { paths } of await visibleShelves(exchange)) {
-    for (const path of paths) rows.push(...(await rowsOf(exchange.store.repository(path))));
-  }
-  return rows;
+  const paths = (await visibleShelves(exchange)).flatMap((shelf) => shelf.paths);
+  return (await inTurn(paths, (path) => rowsOf(exchange.store.repository(path)))).flat();
 }
 
 /** As `GET /api/containers/<id>/` tells it. */
@@ -106,9 +110,9 @@ export function versionOf(digest: Digest): string {
 /** As `GET /api/collections/<id>/` tells it. `base` is the server's URL. */
 export async function describeShelf(store: Store, { collection, paths }: Shelf, base: string): Promise<object> {
   const repositories = paths.map((path) => store.repository(path));
-  const rows = (await Promise.all(repositories.map(rowsOf))).flat();
-  const added = await Promise.all(repositories.map(({ layout }) => timeOf(layout.marker)));
-  const modified = await Promise.all(repositories.map(({ layout }) => timeOf(layout.index)));
+  const rows = (await inTurn(repositories, rowsOf)).flat();
+  const added = await inTurn(repositories, ({ layout }) => timeOf(layout.marker));
+  const modified = await inTurn(repositories, ({ layout }) => timeOf(layout.index));
   const created = collection.created ?? added.sort()[0] ?? NO_TIME;
   return {
     id: numericId(collection.name),

@@ -8,6 +8,7 @@ import type { Parameters, Route } from "../router.ts";
 import {
   describeRow,
   describeShelf,
+  inTurn,
   type Row,
   rowsOf,
   type Shelf,
@@ -38,7 +39,7 @@ async function listCollections(exchange: Exchange): Promise<void> {
   const window = windowOf(exchange.query);
   const base = baseOf(exchange);
   const shown = shelves.slice(window.offset, window.offset + window.limit);
-  const results = await Promise.all(shown.map((shelf) => describeShelf(exchange.store, shelf, base)));
+  const results = await inTurn(shown, (shelf) => describeShelf(exchange.store, shelf, base));
   replyJson(exchange, pageOf(`${base}/api/collections/`, window, shelves.length, results));
 }
 
@@ -60,13 +61,13 @@ async function searchCollections(exchange: Exchange, parameters: Parameters): Pr
   const word = (parameters["query"] ?? "").toLowerCase();
   const found = (await visibleShelves(exchange)).filter(({ collection }) => collection.name.includes(word));
   const base = baseOf(exchange);
-  replyJson(exchange, await Promise.all(found.map((shelf) => describeShelf(exchange.store, shelf, base))));
+  replyJson(exchange, await inTurn(found, (shelf) => describeShelf(exchange.store, shelf, base)));
 }
 
 async function listContainers(exchange: Exchange): Promise<void> {
   const rows = await visibleRows(exchange);
   const window = windowOf(exchange.query);
-  const results = await Promise.all(rows.slice(window.offset, window.offset + window.limit).map(describeRow));
+  const results = await inTurn(rows.slice(window.offset, window.offset + window.limit), describeRow);
   replyJson(exchange, pageOf(`${baseOf(exchange)}/api/containers/`, window, rows.length, results));
 }
 
@@ -82,9 +83,9 @@ async function searchContainers(exchange: Exchange, parameters: Parameters): Pro
   const { collection, image = "", tag } = parameters;
   const shelves = await visibleShelves(exchange);
   const own = collection === undefined ? shelves : [shelfNamed(shelves, collection) ?? []].flat();
-  const rows = (await Promise.all(own.map((shelf) => rowsNamed(exchange, shelf, image.toLowerCase())))).flat();
+  const rows = (await inTurn(own, (shelf) => rowsNamed(exchange, shelf, image.toLowerCase()))).flat();
   const found = tag === undefined ? rows : rows.filter((row) => row.tag === tag || row.tag.toLowerCase() === tag);
-  replyJson(exchange, await Promise.all(found.map(describeRow)));
+  replyJson(exchange, await inTurn(found, describeRow));
 }
 
 /** As it is, or as a push would have changed it. */
@@ -95,7 +96,7 @@ function shelfNamed(shelves: readonly Shelf[], name: string): Shelf | undefined 
 
 async function rowsNamed({ store }: Exchange, { paths }: Shelf, name: string): Promise<readonly Row[]> {
   const own = paths.filter((path) => path === name || path.endsWith(`/${name}`));
-  return (await Promise.all(own.map((path) => rowsOf(store.repository(path))))).flat();
+  return (await inTurn(own, (path) => rowsOf(store.repository(path)))).flat();
 }
 
 function notFound(): Failure {

@@ -29,7 +29,8 @@ export async function signer(
   // The same words for an unknown user: nobody is to find out who there is.
   if (user === undefined || !subjects.some((subject) => isSignedWith(user.token, header, subject))) {
     const [{ collection, name, tag } = { collection: "", name: "", tag: "" }] = subjects;
-    throw denied(`the signature is not right for ${collection}/${name}:${tag}: check the user name and the token`);
+    const uri = `${collection}/${name}:${tag}`;
+    throw denied(`the signature is not right for ${uri}, as it is called here: check name, user and token`);
   }
   return { user: user.name, admin: false };
 }
