@@ -6,6 +6,7 @@ import type { Log } from "../call.ts";
 import type { Store } from "../registry/local/index.ts";
 import type { Access, Identity } from "./access.ts";
 import { Failure } from "./failure.ts";
+import type { UploadSessions } from "./library/sessions.ts";
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -15,7 +16,16 @@ export interface Exchange {
   readonly access: Access;
   /** Who asks, as the guard found it. */
   readonly identity: Identity;
+  /** Uploads of the library protocol that are under way. */
+  readonly uploads: UploadSessions;
   readonly log: Log;
+}
+
+/** `http://127.0.0.1:5000`, by the name that the client used, which is one that the guard let pass. */
+export function baseUrl({ request }: Exchange): string {
+  // Of a proxy that ends TLS before this server, which itself speaks plain HTTP only.
+  const forwarded = request.headers["x-forwarded-proto"];
+  return `${forwarded === "https" ? "https" : "http"}://${request.headers.host ?? "localhost"}`;
 }
 
 /** An answer without a body. */

@@ -45,7 +45,10 @@ export class Failure extends Error {
   }
 
   body(form: ErrorForm = "oci"): string {
-    if (form === "library") return JSON.stringify({ error: { code: this.status, message: this.message } });
+    if (form === "library") {
+      // `message` besides, since Singularity Registry Server and Hinkskalle say some of theirs so.
+      return JSON.stringify({ error: { code: this.status, message: this.message }, message: this.message });
+    }
     if (form === "detail") return JSON.stringify({ detail: this.message });
     const error = {
       code: this.code,

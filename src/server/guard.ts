@@ -117,7 +117,7 @@ function isSigned(authorization: string | undefined): boolean {
  * The token of `Bearer T`, `Token T` (Django REST framework) or `T` alone (Singularity Registry Server), or Basic's
  * password. An empty one counts as none: skopeo 1.9 and singularity without a login send that.
  */
-function givenToken(authorization: string | undefined): string | undefined {
+export function givenToken(authorization: string | undefined): string | undefined {
   const [scheme = "", value, ...others] = (authorization ?? "").trim().split(/ +/);
   if (others.length > 0) return "";
   if (/^(?:bearer|token|basic)$/i.test(scheme)) {

@@ -1,4 +1,5 @@
 /** Every route of the server. */
+import { libraryRoutes } from "./library/routes.ts";
 import { blobRoutes } from "./oci/blobs.ts";
 import { listRoutes } from "./oci/lists.ts";
 import { manifestRoutes } from "./oci/manifests.ts";
@@ -11,5 +12,6 @@ export const ROUTES: readonly Route[] = [
   ...uploadRoutes,
   ...blobRoutes,
   ...manifestRoutes,
+  ...libraryRoutes,
   ...sregistryRoutes,
 ];

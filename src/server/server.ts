@@ -10,6 +10,7 @@ import { createAccess, NOBODY } from "./access.ts";
 import { type Exchange, replyBytes } from "./exchange.ts";
 import { type ErrorForm, Failure, toFailure } from "./failure.ts";
 import { createGuard, hostName, isLoopback } from "./guard.ts";
+import { UploadSessions } from "./library/sessions.ts";
 import { createRouter } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 
@@ -26,6 +27,8 @@ export interface ServerOptions {
   readonly publicRead?: boolean;
   /** Names that the server is called by, besides loopback's and `listen.host`. */
   readonly allowedHosts?: readonly string[];
+  /** Bytes of one part of a large upload by the library protocol; default 64 MiB. */
+  readonly multipartPartSize?: number;
   readonly log: Log;
 }
 
@@ -62,12 +65,13 @@ export async function createRegistryServer(options: ServerOptions): Promise<Regi
     hosts: [host, ...allowedHosts.map(hostName)].filter((name) => name !== ""),
   });
   const router = createRouter(ROUTES);
+  const uploads = new UploadSessions(options.multipartPartSize);
   const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT, keepAliveTimeout: 65_000 });
   server.timeout = IDLE_TIMEOUT;
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const [path = "", query = ""] = split(request.url ?? "/");
-    const common = { request, response, query: new URLSearchParams(query), store, access, log };
+    const common = { request, response, query: new URLSearchParams(query), store, access, uploads, log };
     watch(common, path, server);
     const match = router(request.method ?? "", path);
     const route = match instanceof Failure ? undefined : match.route;
@@ -88,7 +92,10 @@ export async function createRegistryServer(options: ServerOptions): Promise<Regi
   const port = await startListening(server, listen);
   return {
     url: `http://${isIPv6(listen.host) ? `[${listen.host}]` : listen.host}:${port}`,
-    close: (graceMs = GRACE) => closeGently(server, graceMs),
+    async close(graceMs = GRACE) {
+      await closeGently(server, graceMs);
+      await uploads.close();
+    },
   };
 }
 

@@ -262,7 +262,7 @@ describe("lists", () => {
 it("says what a path takes, and what is no path", async () => {
   const wrong = await server.ask("PATCH", "/v2/lab/tool/manifests/1.0");
   expect([code(wrong), wrong.headers["allow"]]).toEqual([[405, "UNSUPPORTED"], "GET, HEAD, PUT, DELETE"]);
-  expect(code(await server.ask("GET", "/v1/images"))).toEqual([404, "UNSUPPORTED"]);
+  expect(code(await server.ask("GET", "/v3/images"))).toEqual([404, "UNSUPPORTED"]);
   expect(code(await server.ask("GET", "/v2/lab/manifests/%zz"))).toEqual([400, "NAME_INVALID"]);
   const ping = await server.ask("GET", "/v2/");
   expect([ping.status, json(ping), ping.headers["docker-distribution-api-version"]]).toEqual([200, {}, "registry/2.0"]);
