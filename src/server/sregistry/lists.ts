@@ -1,15 +1,15 @@
 /** What there is: collections and containers, page by page, and searches. What may not be read is not there. */
-import type { Exchange } from "../exchange.ts";
-import { replyJson } from "../exchange.ts";
+import type { RepoPath } from "../../reference/reference.ts";
+import { containerOf } from "../collections.ts";
+import { type Exchange, replyJson } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import { numericId } from "../ids.ts";
-import { normalCollection } from "../image-path.ts";
+import { imagePath, normalCollection } from "../image-path.ts";
 import type { Parameters, Route } from "../router.ts";
 import {
   describeRow,
   describeShelf,
   inTurn,
-  type Row,
   rowsOf,
   type Shelf,
   uriOf,
@@ -81,22 +81,28 @@ async function getContainer(exchange: Exchange, parameters: Parameters): Promise
 /** By whole names; the tag as it is or in lower case, which is how the Python client asks for any. */
 async function searchContainers(exchange: Exchange, parameters: Parameters): Promise<void> {
   const { collection, image = "", tag } = parameters;
-  const shelves = await visibleShelves(exchange);
-  const own = collection === undefined ? shelves : [shelfNamed(shelves, collection) ?? []].flat();
-  const rows = (await inTurn(own, (shelf) => rowsNamed(exchange, shelf, image.toLowerCase()))).flat();
+  const paths =
+    collection === undefined ? await pathsNamed(exchange, image) : await pathIn(exchange, collection, image);
+  const rows = (await inTurn(paths, (path) => rowsOf(exchange.store.repository(path)))).flat();
   const found = tag === undefined ? rows : rows.filter((row) => row.tag === tag || row.tag.toLowerCase() === tag);
   replyJson(exchange, await inTurn(found, describeRow));
+}
+
+async function pathsNamed(exchange: Exchange, image: string): Promise<readonly RepoPath[]> {
+  const name = image.toLowerCase();
+  const paths = (await visibleShelves(exchange)).flatMap((shelf) => shelf.paths);
+  return paths.filter((path) => containerOf(path) === name);
+}
+
+async function pathIn(exchange: Exchange, collection: string, image: string): Promise<readonly RepoPath[]> {
+  const path = await imagePath(exchange.store, `${collection}/${image}`);
+  return (await exchange.access.mayRead(path, exchange.identity)) ? [path] : [];
 }
 
 /** As it is, or as a push would have changed it. */
 function shelfNamed(shelves: readonly Shelf[], name: string): Shelf | undefined {
   const named = (wanted: string): Shelf | undefined => shelves.find(({ collection }) => collection.name === wanted);
   return named(name.toLowerCase()) ?? named(normalCollection(name));
-}
-
-async function rowsNamed({ store }: Exchange, { paths }: Shelf, name: string): Promise<readonly Row[]> {
-  const own = paths.filter((path) => path === name || path.endsWith(`/${name}`));
-  return (await inTurn(own, (path) => rowsOf(store.repository(path)))).flat();
 }
 
 function notFound(): Failure {
