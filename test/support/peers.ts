@@ -34,7 +34,8 @@ const HOW: Readonly<Record<PeerName, string>> = {
   "oras-peer": "go build in test/interop/oras-peer",
   "scs-peer": "go build in test/interop/scs-peer",
   minio: "go install github.com/minio/minio@latest",
-  "python-sregistry": "pip install 'sregistry[registry]' in a virtual environment, $SREGISTRY_PEERS/pyclient",
+  "python-sregistry":
+    "pip install -r test/interop/python-client/requirements.txt in a virtual environment at $SREGISTRY_PEERS/pyclient",
 };
 
 /** Where a program is in a directory of peers; the Python client has the name of ours, so it is never taken from PATH. */
