@@ -6,7 +6,7 @@ import { givenToken } from "../guard.ts";
 import type { Route } from "../router.ts";
 
 /** Uploads by URLs of their own, and tags by architecture. */
-const API_VERSION = "2.0.0-alpha.2";
+export const API_VERSION = "2.0.0-alpha.2";
 
 export const discoveryRoutes: readonly Route[] = [
   { method: "GET", path: "/assets/config/config.prod.json", open: true, handle: services },

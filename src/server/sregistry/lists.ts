@@ -1,7 +1,7 @@
 /** What there is: collections and containers, page by page, and searches. What may not be read is not there. */
 import type { RepoPath } from "../../reference/reference.ts";
 import { containerOf } from "../collections.ts";
-import { type Exchange, replyJson } from "../exchange.ts";
+import { baseUrl, type Exchange, replyJson } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import { numericId } from "../ids.ts";
 import { imagePath, normalCollection } from "../image-path.ts";
@@ -16,7 +16,7 @@ import {
   visibleRows,
   visibleShelves,
 } from "./catalogue.ts";
-import { baseOf, pageOf, windowOf } from "./paging.ts";
+import { pageOf, windowOf } from "./paging.ts";
 import { getRoutes } from "./routes.ts";
 
 const SEARCH = "/api/container/search";
@@ -37,7 +37,7 @@ export const listRoutes: readonly Route[] = [
 async function listCollections(exchange: Exchange): Promise<void> {
   const shelves = await visibleShelves(exchange);
   const window = windowOf(exchange.query);
-  const base = baseOf(exchange);
+  const base = baseUrl(exchange);
   const shown = shelves.slice(window.offset, window.offset + window.limit);
   const results = await inTurn(shown, (shelf) => describeShelf(exchange.store, shelf, base));
   replyJson(exchange, pageOf(`${base}/api/collections/`, window, shelves.length, results));
@@ -47,20 +47,20 @@ async function getCollection(exchange: Exchange, parameters: Parameters): Promis
   const id = Number(parameters["id"]);
   const shelf = (await visibleShelves(exchange)).find(({ collection }) => numericId(collection.name) === id);
   if (shelf === undefined) throw notFound();
-  replyJson(exchange, await describeShelf(exchange.store, shelf, baseOf(exchange)));
+  replyJson(exchange, await describeShelf(exchange.store, shelf, baseUrl(exchange)));
 }
 
 /** An unknown one is an empty object, as Singularity Registry Server 2.1 has it. */
 async function findCollection(exchange: Exchange, parameters: Parameters): Promise<void> {
   const shelf = shelfNamed(await visibleShelves(exchange), parameters["name"] ?? "");
-  replyJson(exchange, shelf === undefined ? {} : await describeShelf(exchange.store, shelf, baseOf(exchange)));
+  replyJson(exchange, shelf === undefined ? {} : await describeShelf(exchange.store, shelf, baseUrl(exchange)));
 }
 
 /** Those whose name has the word in it. */
 async function searchCollections(exchange: Exchange, parameters: Parameters): Promise<void> {
   const word = (parameters["query"] ?? "").toLowerCase();
   const found = (await visibleShelves(exchange)).filter(({ collection }) => collection.name.includes(word));
-  const base = baseOf(exchange);
+  const base = baseUrl(exchange);
   replyJson(exchange, await inTurn(found, (shelf) => describeShelf(exchange.store, shelf, base)));
 }
 
@@ -68,7 +68,7 @@ async function listContainers(exchange: Exchange): Promise<void> {
   const rows = await visibleRows(exchange);
   const window = windowOf(exchange.query);
   const results = await inTurn(rows.slice(window.offset, window.offset + window.limit), describeRow);
-  replyJson(exchange, pageOf(`${baseOf(exchange)}/api/containers/`, window, rows.length, results));
+  replyJson(exchange, pageOf(`${baseUrl(exchange)}/api/containers/`, window, rows.length, results));
 }
 
 async function getContainer(exchange: Exchange, parameters: Parameters): Promise<void> {

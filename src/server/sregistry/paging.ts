@@ -1,6 +1,4 @@
 /** Pages as Django REST framework makes them: `?limit=10&offset=20`, and the URLs of the neighbours in the answer. */
-import type { Exchange } from "../exchange.ts";
-
 export interface Window {
   readonly limit: number;
   readonly offset: number;
@@ -32,10 +30,4 @@ export function pageOf(url: string, { limit, offset }: Window, count: number, re
     previous: offset > 0 ? at(Math.max(0, offset - limit)) : null,
     results,
   };
-}
-
-/** `http://127.0.0.1:5000`, by the name that the client used: it is one that the guard let pass. A proxy says that it speaks TLS. */
-export function baseOf({ request }: Exchange): string {
-  const scheme = request.headers["x-forwarded-proto"] === "https" ? "https" : "http";
-  return `${scheme}://${request.headers.host ?? "localhost"}`;
 }

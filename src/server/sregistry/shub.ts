@@ -7,7 +7,7 @@ import { isDigest } from "../../reference/digest.ts";
 import type { LocalReference, Selector } from "../../reference/reference.ts";
 import { findImage, imageInfo } from "../../registry/local/images.ts";
 import { deleteImage } from "../../registry/local/registry.ts";
-import { type Exchange, reply, replyJson } from "../exchange.ts";
+import { baseUrl, type Exchange, reply, replyJson } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import { numericId } from "../ids.ts";
 import type { Parameters, Route } from "../router.ts";
@@ -15,7 +15,6 @@ import { sendBlob } from "../send-blob.ts";
 import { describeRow, type Row, uriOf, versionOf } from "./catalogue.ts";
 import { downloadSecret, isDownloadSecret } from "./download-key.ts";
 import { commitOf, findRow, parseImageName, subjectsOf } from "./names.ts";
-import { baseOf } from "./paging.ts";
 import { bothWays, getRoutes } from "./routes.ts";
 import { signer } from "./signer.ts";
 
@@ -62,7 +61,7 @@ async function manifestOf(exchange: Exchange, row: Row): Promise<object> {
   const secret = await downloadSecret(store, path, digest);
   return {
     ...(await describeRow(row)),
-    image: `${baseOf(exchange)}/containers/${numericId(uriOf(row))}/download/${path}/${version}?secret=${secret}`,
+    image: `${baseUrl(exchange)}/containers/${numericId(uriOf(row))}/download/${path}/${version}?secret=${secret}`,
     version,
     commit: commitOf(digest),
   };
