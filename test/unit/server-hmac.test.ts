@@ -176,6 +176,9 @@ describe("a signed push", () => {
       ["name", "collection", "tag", "file1"],
       ["file1", "name", "collection", "tag"],
     ];
+    const stranger = signed({ ...vanessa, name: "nobody" }, "upload", IMAGE);
+    expect((await upload(stranger, ["file1", "name", "collection", "tag"])).status).toBe(403);
+    expect((await readdir(root)).sort()).toEqual([".sregistry"]);
     for (const order of orders) {
       expect((await upload(signed(vanessa, "push", IMAGE), order)).status).toBe(403);
       expect((await upload(signed(vanessa, "upload", "dinosaur/avocado:other"), order)).status).toBe(403);

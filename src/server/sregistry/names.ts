@@ -36,7 +36,10 @@ export async function parseImageName(store: Store, text: string): Promise<ImageN
 }
 
 /** What a client may have signed: the name it wrote, and the one that the store has. */
-export function subjectsOf({ given, path }: Pick<ImageName, "given" | "path">, tag: string): readonly Subject[] {
+export function subjectsOf(
+  { given, path }: Pick<ImageName, "given" | "path">,
+  tag: string,
+): readonly [Subject, Subject] {
   return [
     { ...given, tag },
     { collection: collectionOf(path), name: containerOf(path), tag },

@@ -19,7 +19,7 @@ import { placeUpload, storeImage } from "../store-image.ts";
 import { contentDigest, uriOf, versionOf } from "./catalogue.ts";
 import { formBoundary, formParts, partText } from "./form.ts";
 import { bothWays } from "./routes.ts";
-import { signer } from "./signer.ts";
+import { checkClaim, signer } from "./signer.ts";
 
 export const pushRoutes: readonly Route[] = [
   ...bothWays({ method: "POST", path: "/api/upload/chunked_upload", handle: announce, hmac: true }),
@@ -67,6 +67,7 @@ async function upload(exchange: Exchange): Promise<void> {
   const { request, store } = exchange;
   const begun = new Date();
   const boundary = formBoundary(request.headers["content-type"]);
+  await checkClaim(exchange, "upload", begun);
   await store.prepare();
   const fields = new Map<string, string>();
   let target: Target | undefined;

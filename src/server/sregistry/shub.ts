@@ -47,14 +47,11 @@ async function manifestOf(exchange: Exchange, row: Row): Promise<object> {
   const { path } = repository;
   const architecture = query.get("arch");
   const reference: LocalReference = { scheme: "local", path, selector: { kind: "digest", digest: entry.digest } };
-  const resolve = async (): Promise<Awaited<ReturnType<typeof imageInfo>>> => {
-    const found = await findImage(repository, reference, architecture === null ? {} : { architecture });
-    return await imageInfo(repository, reference, found);
-  };
-  // What is no single file cannot be pulled in this way.
+  const found = findImage(repository, reference, architecture === null ? {} : { architecture });
   const { digest } = await meaning(
+    // What is no single file cannot be pulled in this way.
     { UNSUPPORTED: [404, "UNSUPPORTED"], IMAGE_INVALID: [404, "UNSUPPORTED"] },
-    resolve(),
+    found.then((image) => imageInfo(repository, reference, image)),
   );
   if (digest === undefined) throw notFound();
   const version = versionOf(digest);
