@@ -21,6 +21,8 @@ export interface Access {
   readonly users: Users;
   readonly collections: Collections;
   mayRead(path: RepoPath, identity: Identity): Promise<boolean>;
+  /** Every repository that may be read, in the order of the store. */
+  readable(identity: Identity): Promise<readonly RepoPath[]>;
   /**
    * @throws Failure 404, as if there were no such repository; with `login` 401 when nobody is logged in, so that OCI
    * clients send what they have.
@@ -62,6 +64,10 @@ export function createAccess(store: Store): Access {
       create: records.create,
     },
     mayRead,
+    async readable(identity) {
+      const known = await records.byName();
+      return (await store.repositories()).filter((path) => maySee(known.get(collectionOf(path)), identity));
+    },
     async requireRead(path, identity, login = false) {
       if (await mayRead(path, identity)) return;
       if (login && identity.user === undefined) throw unauthorized("this repository asks for a login");

@@ -2,6 +2,7 @@
 import { type Decoder, field, object, optional, string } from "../decode.ts";
 import type { RepoPath } from "../reference/reference.ts";
 import type { Store } from "../registry/local/index.ts";
+import type { Repository } from "../registry/local/repository.ts";
 import { numericId } from "./ids.ts";
 import { recordFile, stateFile } from "./record-file.ts";
 
@@ -18,6 +19,8 @@ export interface Collection {
 /** The records alone; who may see them is decided by `Access`. */
 export interface CollectionRecords {
   get(name: string): Promise<Collection | undefined>;
+  /** Without those that repositories alone make. */
+  byName(): Promise<ReadonlyMap<string, Collection>>;
   /** Records, and the collections that repositories are in, by name. */
   list(): Promise<readonly Collection[]>;
   /** One writer at a time: of two that make the same name, one is told `exists`. */
@@ -41,11 +44,14 @@ export function openCollections(store: Store): CollectionRecords {
     collection,
     ({ name, owner, private: hidden, created }) => ({ name, owner, private: hidden, created }),
   );
+  const byName = async (): Promise<Map<string, Collection>> =>
+    new Map((await file.read()).map((one) => [one.name, one]));
   return {
     get: async (name) => (await file.read()).find((one) => one.name === name),
+    byName,
     async list() {
-      const all = new Map((await file.read()).map((one) => [one.name, one]));
-      for (const name of (await store.repositories()).map(collectionOf)) {
+      const all = await byName();
+      for (const name of (await repositoriesByCollection(store)).keys()) {
         if (!all.has(name)) all.set(name, nobodys(name));
       }
       return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -61,6 +67,17 @@ export function openCollections(store: Store): CollectionRecords {
       return made;
     },
   };
+}
+
+/** What is in them; collections without a repository are not there. */
+export async function repositoriesByCollection(store: Store): Promise<ReadonlyMap<string, readonly Repository[]>> {
+  const collections = new Map<string, Repository[]>();
+  for (const path of await store.repositories()) {
+    const own = collections.get(collectionOf(path)) ?? [];
+    own.push(store.repository(path));
+    collections.set(collectionOf(path), own);
+  }
+  return collections;
 }
 
 export function nobodys(name: string): Collection {

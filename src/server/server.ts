@@ -117,16 +117,22 @@ function watch({ request, response, log }: Omit<Exchange, "identity">, path: str
     const cut = response.writableFinished ? "" : " (cut off)";
     const { method, socket } = request;
     log.verbose(
-      `${socket.remoteAddress ?? "-"} ${method} ${path} ${response.statusCode}${cut} ${Date.now() - started} ms`,
+      `${socket.remoteAddress ?? "-"} ${method} ${withoutSecret(path)} ${response.statusCode}${cut} ${Date.now() - started} ms`,
     );
   });
+}
+
+/** Whoever knows an upload's URL may use it. */
+function withoutSecret(path: string): string {
+  return path.replace(/(\/_upload\/).+/, "$1***");
 }
 
 function fail(exchange: Exchange, path: string, error: unknown, form: ErrorForm | undefined): void {
   const { request, response, log } = exchange;
   if (request.socket.destroyed) return;
   const failure = toFailure(error);
-  if (failure.status >= 500) log.warn(`${request.method} ${path}: ${failure.message}${reason(failure.cause)}`);
+  if (failure.status >= 500)
+    log.warn(`${request.method} ${withoutSecret(path)}: ${failure.message}${reason(failure.cause)}`);
   if (response.headersSent) {
     // The body has begun: only a broken connection tells the client that it is not whole.
     response.destroy();

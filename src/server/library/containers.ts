@@ -3,7 +3,7 @@ import { type Decoder, field, object, optional, string } from "../../decode.ts";
 import { parseRepoPath } from "../../reference/name.ts";
 import type { Repository } from "../../registry/local/repository.ts";
 import { maySee } from "../access.ts";
-import { type Collection, collectionOf } from "../collections.ts";
+import { type Collection, repositoriesByCollection } from "../collections.ts";
 import { type Exchange, replyJson } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import { imagePath, normalCollection } from "../image-path.ts";
@@ -67,13 +67,13 @@ async function listCollections(exchange: Exchange): Promise<void> {
 }
 
 async function replyCollections(exchange: Exchange, collections: readonly Collection[]): Promise<void> {
-  const rows = collections.map(async (one) => collectionRecord(one, await repositoriesIn(exchange, one), undefined));
-  replyJson(exchange, { data: await Promise.all(rows) });
+  const repositories = await repositoriesByCollection(exchange.store);
+  const rows = collections.map((one) => collectionRecord(one, repositories.get(one.name) ?? [], undefined));
+  replyJson(exchange, { data: rows });
 }
 
 async function repositoriesIn({ store }: Exchange, { name }: Collection): Promise<readonly Repository[]> {
-  const paths = (await store.repositories()).filter((path) => collectionOf(path) === name);
-  return paths.map((path) => store.repository(path));
+  return (await repositoriesByCollection(store)).get(name) ?? [];
 }
 
 /** `entity`: the list of what it has. `entity/collection`: the collection. */
@@ -117,11 +117,10 @@ async function makeCollection(exchange: Exchange): Promise<void> {
 /** All that may be seen. */
 async function listContainers(exchange: Exchange): Promise<void> {
   const { store, access, identity } = exchange;
-  const paths = await store.repositories();
-  const seen = await Promise.all(paths.map((path) => access.mayRead(path, identity)));
+  const paths = await access.readable(identity);
   await replyContainers(
     exchange,
-    paths.filter((_path, index) => seen[index]).map((path) => store.repository(path)),
+    paths.map((path) => store.repository(path)),
     undefined,
   );
 }
@@ -131,8 +130,10 @@ async function replyContainers(
   repositories: readonly Repository[],
   entity: string | undefined,
 ): Promise<void> {
-  const rows = repositories.map((repository) => containerRecord(exchange, repository, entity));
-  replyJson(exchange, { data: await Promise.all(rows) });
+  const rows: object[] = [];
+  // One after the other: a store may have more repositories than a process may have open files.
+  for (const repository of repositories) rows.push(await containerRecord(exchange, repository, entity));
+  replyJson(exchange, { data: rows });
 }
 
 /** `entity/collection`: the list of what is in it. `entity/collection/container`: the container. */

@@ -4,7 +4,7 @@ import { isDigest } from "../../reference/digest.ts";
 import { isTag } from "../../reference/name.ts";
 import type { RepoPath, Tag } from "../../reference/reference.ts";
 import type { Repository } from "../../registry/local/repository.ts";
-import { type Collection, collectionOf, nobodys } from "../collections.ts";
+import { type Collection, nobodys, repositoriesByCollection } from "../collections.ts";
 import type { Exchange } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import { imagePath, normalCollection } from "../image-path.ts";
@@ -49,10 +49,11 @@ export async function findCollection(exchange: Exchange, parts: readonly string[
   const { store, access } = exchange;
   const lower = parts.map((part) => part.toLowerCase());
   const last = lower.at(-1) ?? "";
-  const used = new Set((await store.repositories()).map(collectionOf));
+  let used: ReadonlyMap<string, unknown> | undefined;
   for (const name of [lower.join("/"), last, normalCollection(last)]) {
     const record = await access.collections.get(name);
     if (record !== undefined) return record;
+    used ??= await repositoriesByCollection(store);
     if (used.has(name)) return nobodys(name);
   }
   return undefined;

@@ -113,6 +113,8 @@ export async function newImageRecord(
 ): Promise<object> {
   return {
     ...(await imageBase(exchange, repository, image, undefined)),
+    // Carries the description to the end of the push: an image that is there has its own.
+    id: imageId({ path: repository.path, ...image }),
     ...common(new Date().toISOString()),
     size: 0,
     uploaded: false,
@@ -134,7 +136,7 @@ async function imageBase(
   const { name, owner } = await collectionFor(exchange, repository);
   const entity = asked ?? owner ?? DEFAULT_ENTITY;
   return {
-    id: imageId({ path: repository.path, digest, description }),
+    id: imageId({ path: repository.path, digest }),
     hash: `sha256.${digestHex(digest)}`,
     description: description ?? "",
     container: containerId(repository.path),

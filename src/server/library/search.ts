@@ -1,5 +1,5 @@
 /** `GET /v1/search`: a word in names, tags and descriptions of what the client may see. */
-import { collectionOf } from "../collections.ts";
+import { repositoriesByCollection } from "../collections.ts";
 import { type Exchange, replyJson } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import type { Route } from "../router.ts";
@@ -22,18 +22,13 @@ async function searchCollections(
 ): Promise<{ readonly entity: readonly object[]; readonly collection: readonly object[] }> {
   const { store, access, identity } = exchange;
   const visible = await access.collections.list(identity);
-  const paths = await store.repositories();
+  const repositories = await repositoriesByCollection(store);
   const owners = new Set(visible.map(({ owner }) => owner ?? DEFAULT_ENTITY));
   const ownedBy = (name: string) => visible.filter(({ owner }) => (owner ?? DEFAULT_ENTITY) === name);
   const found = visible.filter(({ name }) => name.includes(value));
   return {
     entity: [...owners].filter((name) => name.includes(value)).map((name) => entityRecord(name, ownedBy(name))),
-    collection: found.map((one) => {
-      const repositories = paths
-        .filter((path) => collectionOf(path) === one.name)
-        .map((path) => store.repository(path));
-      return collectionRecord(one, repositories, undefined);
-    }),
+    collection: found.map((one) => collectionRecord(one, repositories.get(one.name) ?? [], undefined)),
   };
 }
 
@@ -46,8 +41,7 @@ async function searchImages(
   const signed = query.get("signed") === "true";
   const container: object[] = [];
   const image: object[] = [];
-  for (const path of await store.repositories()) {
-    if (!(await access.mayRead(path, identity))) continue;
+  for (const path of await access.readable(identity)) {
     const repository = store.repository(path);
     const named = path.includes(value);
     if (named) container.push(await containerRecord(exchange, repository, undefined));

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { count, type Decoder, field, list, object, optional, string } from "../../decode.ts";
 import type { Digest } from "../../reference/digest.ts";
 import type { Repository } from "../../registry/local/repository.ts";
-import { collectionOf, containerOf } from "../collections.ts";
+import { collectionOf, containerOf, repositoriesByCollection } from "../collections.ts";
 import { baseUrl, type Exchange, reply, replyJson } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
@@ -132,9 +132,8 @@ async function finish(
 /** Of all images of a collection, each once. */
 async function bytesIn({ store }: Exchange, collection: string): Promise<number> {
   const sizes = new Map<Digest, number>();
-  for (const path of await store.repositories()) {
-    if (collectionOf(path) !== collection) continue;
-    for (const { digest, size } of await imagesOf(store.repository(path))) sizes.set(digest, size);
+  for (const repository of (await repositoriesByCollection(store)).get(collection) ?? []) {
+    for (const { digest, size } of await imagesOf(repository)) sizes.set(digest, size);
   }
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }

@@ -25,13 +25,7 @@ async function listTags(exchange: Exchange, parameters: Parameters): Promise<voi
 }
 
 async function listRepositories(exchange: Exchange): Promise<void> {
-  const { store, access, identity, query } = exchange;
-  const paths = await store.repositories();
-  const seen = await Promise.all(paths.map((path) => access.mayRead(path, identity)));
-  const page = pageOf(
-    paths.filter((_path, index) => seen[index]),
-    query,
-  );
+  const page = pageOf(await exchange.access.readable(exchange.identity), exchange.query);
   replyJson(exchange, { repositories: page.names }, nextPage("/v2/_catalog", page));
 }
 
