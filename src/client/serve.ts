@@ -1,11 +1,14 @@
-/** The embedded registry over HTTP, and its store checked after a crash. */
+/** The embedded registry over HTTP, who may use it, its frozen tags, and its store checked after a crash. */
 import { readFile } from "node:fs/promises";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
+import type { Reference } from "../reference/reference.ts";
 import { type CheckReport, checkStore } from "../registry/local/check.ts";
 import { openStore } from "../registry/local/store.ts";
 import { Secret } from "../secret.ts";
+import { imagePath } from "../server/image-path.ts";
 import { createRegistryServer } from "../server/server.ts";
+import { openUsers } from "../server/users.ts";
 import type { Services } from "./services.ts";
 
 export interface ServeInput {
@@ -68,4 +71,55 @@ async function readTokens(file: string): Promise<readonly Secret[]> {
 /** Looks for what a crash or a full disk left in the store; with `repair` mends it. */
 export function checkEmbedded(services: Services, repair: boolean, call: Call): Promise<CheckReport> {
   return checkStore(openStore(services.store), { repair }, call);
+}
+
+export interface NewUser {
+  readonly name: string;
+  readonly token: string;
+}
+
+/** A running server knows the user at once. @throws SregistryError USAGE for no name, CONFLICT for one that is taken. */
+export async function addUser(services: Services, name: string): Promise<NewUser> {
+  await openStore(services.store).prepare();
+  const { token } = await openUsers(services.store).add(name);
+  return { name, token: token.reveal() };
+}
+
+export interface UserEntry {
+  readonly name: string;
+  /** RFC 3339. */
+  readonly created: string;
+}
+
+/** By name. Tokens are told once, when they are made. */
+export async function listUsers(services: Services): Promise<readonly UserEntry[]> {
+  const users = (await openUsers(services.store).list()).map(({ name, created }) => ({ name, created }));
+  return users.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** @returns how many users are left. @throws SregistryError NOT_FOUND. */
+export async function removeUser(services: Services, name: string): Promise<number> {
+  const users = openUsers(services.store);
+  if (await users.remove(name)) return (await users.list()).length;
+  throw new SregistryError("NOT_FOUND", `there is no user ${JSON.stringify(name.slice(0, 80))} in ${services.store}`, {
+    hint: "sregistry serve user list",
+  });
+}
+
+/**
+ * A frozen tag is neither moved nor deleted by any protocol, and not on this machine either.
+ * @returns the tag by the name it has in the store.
+ * @throws SregistryError USAGE for what is no tag of the embedded registry, NOT_FOUND.
+ */
+export async function freezeTag(services: Services, reference: Reference, on: boolean): Promise<string> {
+  const { scheme, selector } = reference;
+  if ((scheme !== undefined && scheme !== "local") || selector.kind !== "tag") {
+    throw new SregistryError("USAGE", "what is frozen is a tag of the embedded registry: expected NAME:TAG", {
+      hint: "sregistry list local://",
+    });
+  }
+  const store = openStore(services.store);
+  const path = await imagePath(store, reference.path);
+  await store.repository(path).freeze(selector.tag, on);
+  return `${path}:${selector.tag}`;
 }

@@ -1,11 +1,28 @@
 import type { Call } from "../call.ts";
-import { checkEmbedded, serve as serveStore } from "../client/serve.ts";
+import {
+  addUser,
+  checkEmbedded,
+  freezeTag,
+  listUsers,
+  removeUser,
+  serve as serveStore,
+  type UserEntry,
+} from "../client/serve.ts";
 import type { Services } from "../client/services.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
-import { defineVerb } from "./verb.ts";
+import { parseReference } from "../reference/parse.ts";
+import type { Reference } from "../reference/reference.ts";
+import { defineVerb, requireWord } from "./verb.ts";
+
+/** What is done to the store instead of serving it. */
+type Action =
+  | { readonly kind: "serve" | "user-list" }
+  | { readonly kind: "user-add" | "user-remove"; readonly name: string }
+  | { readonly kind: "freeze" | "unfreeze"; readonly reference: Reference };
 
 interface Input {
+  readonly action: Action;
   readonly listen: string;
   readonly publicRead: boolean;
   readonly tokenFile: string | undefined;
@@ -15,7 +32,12 @@ interface Input {
 }
 
 export const serve = defineVerb<Input>({
-  arguments: [],
+  arguments: [
+    {
+      name: "[action...]",
+      description: "user add NAME, user list, user remove NAME, freeze NAME:TAG, unfreeze NAME:TAG; default: serve",
+    },
+  ],
   options: [
     { flags: "--listen <address>", description: "HOST:PORT or PORT; default 127.0.0.1:5000, port 0 takes a free one" },
     { flags: "--token-file <file>", description: "tokens that may write, one a line; needed beyond loopback" },
@@ -27,11 +49,18 @@ export const serve = defineVerb<Input>({
   examples: [
     { command: "sregistry serve", says: "the embedded registry at http://127.0.0.1:5000" },
     { command: "sregistry serve --listen 0.0.0.0:5000 --token-file tokens --public-read", says: "for a group" },
+    { command: "sregistry serve user add alice", says: "prints alice's token, once" },
+    { command: "sregistry serve freeze lab/tool:1.0", says: "the tag stays as it is, whoever pushes" },
     { command: "sregistry serve --check", says: "after a crash" },
   ],
-  parse(_words, flags) {
+  parse(words, flags) {
+    const action = parseAction(words);
+    if (flags.on("check") && action.kind !== "serve") {
+      throw new SregistryError("USAGE", `--check does not go with ${JSON.stringify(words.join(" "))}`);
+    }
     if (flags.on("dry-run") && !flags.on("check")) throw new SregistryError("USAGE", "--dry-run goes with --check");
     return {
+      action,
       listen: flags.text("listen") ?? "127.0.0.1:5000",
       publicRead: flags.on("public-read"),
       tokenFile: flags.text("token-file"),
@@ -43,6 +72,7 @@ export const serve = defineVerb<Input>({
   async run(input, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     if (input.check) return check(services, input.dryRun, context, call);
+    if (input.action.kind !== "serve") return act(services, input.action, context, call);
     await serveStore(services, input, call, async (url) => {
       if (context.flags.json) await context.terminal.json({ url, store: services.store });
       else await context.terminal.line(url);
@@ -60,4 +90,55 @@ async function check(services: Services, dryRun: boolean, { flags, terminal }: C
   throw new SregistryError("INTEGRITY", `${report.remaining} problems remain in ${services.store}`, {
     hint: "sregistry serve --check",
   });
+}
+
+const ACTIONS_HINT = "sregistry serve user add NAME, user list, user remove NAME, freeze NAME:TAG, unfreeze NAME:TAG";
+
+function parseAction(words: readonly string[]): Action {
+  const [first = "", second = ""] = words;
+  const used = first === "" ? 0 : first === "user" && second !== "list" ? 3 : 2;
+  if (words.length > used) throw unknownAction(words);
+  if (first === "") return { kind: "serve" };
+  if (first === "freeze" || first === "unfreeze") {
+    return { kind: first, reference: parseReference(requireWord(words, 1, "the tag, as NAME:TAG,")) };
+  }
+  if (first !== "user") throw unknownAction(words);
+  if (second === "list") return { kind: "user-list" };
+  if (second !== "add" && second !== "remove") throw unknownAction(words);
+  return { kind: `user-${second}`, name: requireWord(words, 2, "the user's name") };
+}
+
+function unknownAction(words: readonly string[]): SregistryError {
+  return new SregistryError("USAGE", `serve ${words.join(" ")} is not known`, { hint: ACTIONS_HINT });
+}
+
+async function act(services: Services, action: Action, { flags, terminal }: Context, call: Call): Promise<void> {
+  switch (action.kind) {
+    case "serve":
+      return;
+    case "user-add": {
+      const user = await addUser(services, action.name);
+      call.log.info(`the token of ${user.name}, which is told this once:`);
+      return flags.json ? terminal.json({ user }) : terminal.line(user.token);
+    }
+    case "user-list": {
+      const users = await listUsers(services);
+      if (flags.json) return terminal.json({ users });
+      return terminal.table(["USER", "SINCE"], rows(users));
+    }
+    case "user-remove": {
+      const left = await removeUser(services, action.name);
+      if (left === 0) call.log.warn("no user is left: on loopback, without --token-file, everybody may do everything");
+      return flags.json ? terminal.json({ removed: action.name }) : terminal.line(action.name);
+    }
+    case "freeze":
+    case "unfreeze": {
+      const tag = await freezeTag(services, action.reference, action.kind === "freeze");
+      return flags.json ? terminal.json({ tag, frozen: action.kind === "freeze" }) : terminal.line(tag);
+    }
+  }
+}
+
+async function* rows(users: readonly UserEntry[]): AsyncGenerator<readonly string[]> {
+  for (const { name, created } of users) yield [name, created];
 }
