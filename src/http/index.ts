@@ -3,6 +3,7 @@ import { type Log, silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { auth } from "./auth.ts";
 import type { CredentialSource } from "./credential.ts";
+import { type HmacLogin, hmac } from "./hmac.ts";
 import type { Environment } from "./proxy.ts";
 import { redirect } from "./redirect.ts";
 import { retry } from "./retry.ts";
@@ -26,6 +27,8 @@ export interface TransportOptions {
   readonly insecureHosts?: readonly string[];
   /** Default: everything is asked anonymously. */
   readonly credentials?: CredentialSource;
+  /** Signs for Singularity Registry Server's own protocol at one origin; default: such requests go out unsigned. */
+  readonly hmac?: HmacLogin;
   /** Token servers the user vouches for: URL, `host` or `host:port`. */
   readonly trustedRealms?: readonly string[];
   readonly timeouts?: Partial<Timeouts>;
@@ -45,7 +48,8 @@ export function createTransport(options: TransportOptions): Transport {
   const again = { limits: options.retry, log, stats };
   const wire = trace(warning(lazyWire(options, log), log), log);
   const tokens = retry(status(wire), again);
-  return retry(status(redirect(auth(wire, { credentials, tokens, trustedRealms, log }))), again);
+  const known = hmac(auth(wire, { credentials, tokens, trustedRealms, log }), { login: options.hmac, log });
+  return retry(status(redirect(known)), again);
 }
 
 /** undici is loaded by the first request: many verbs end without one. */

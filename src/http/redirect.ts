@@ -29,7 +29,7 @@ export function redirect(inner: Transport, options: RedirectOptions = {}): Trans
         if (original.redirect === "never" || !followable(request, response)) return response;
         const target = locationOf(response);
         await discard(response);
-        await checkTarget(original.url, request.url, target, resolve);
+        await requireFollowable(original.url, request.url, target, { resolve });
         if (visited.has(target.href)) throw refused(original, "redirects in a circle");
         if (visited.size > MAX_REDIRECTS) throw refused(original, `redirects more than ${MAX_REDIRECTS} times`);
         visited.add(target.href);
@@ -74,22 +74,26 @@ function redirected(request: HttpRequest, url: URL): HttpRequest {
   return { ...request, url, headers: Object.fromEntries(headers), auth: { kind: "none" } };
 }
 
-async function checkTarget(
+/**
+ * Whether a URL that a server gave may be asked: `from` is who gave it, `original` whom the user named. `verb`: how it was given.
+ * @throws SregistryError REPLY_INVALID for a way down to plain http, or into a network that the server is not in.
+ */
+export async function requireFollowable(
   original: URL,
   from: URL,
   target: URL,
-  resolve: (hostname: string) => Promise<readonly string[]>,
+  { resolve = addresses, verb = "redirects" }: RedirectOptions & { readonly verb?: string } = {},
 ): Promise<void> {
   if (from.protocol === "https:" && target.protocol === "http:") {
     throw new SregistryError(
       "REPLY_INVALID",
-      `${from.host} redirects from https to plain http (${target.host}), which is not followed`,
+      `${from.host} ${verb} from https to plain http (${target.host}), which is not followed`,
     );
   }
   if (target.hostname === original.hostname || (await mayLeadTo(original, target, resolve))) return;
   throw new SregistryError(
     "REPLY_INVALID",
-    `${original.host} redirects to ${target.host}, an address inside a private network, which is not followed`,
+    `${original.host} ${verb} to ${target.host}, an address inside a private network, which is not followed`,
     { hint: "the registry's storage must be reachable under a name, or under an address of the registry's own kind" },
   );
 }
