@@ -1,6 +1,7 @@
 /** The library API of the embedded server: what singularity and its like ask, one request at a time. */
 import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
+import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openStore } from "../../src/registry/local/index.ts";
@@ -282,6 +283,26 @@ describe("a large push", () => {
     expect((await call(server, "PUT", `${url}/_multipart_abort`, { uploadID })).status).toBe(200);
     expect((await server.ask("PUT", target, { body: content.subarray(0, PART) })).status).toBe(404);
     expect(await readdir(join(server.root, "b/c/.uploads"))).toEqual([]);
+  });
+
+  it("once complete is never written to, though a part is still on its way again", async () => {
+    await using server = await testServer({ multipartPartSize: PART });
+    const content = randomBytes(2 * PART);
+    const { ask, send, complete } = await begin(server, content);
+    const parts = [await send(1), await send(2)];
+    const { json: again } = await ask(1, { sha256sum: "" });
+    const headers = { expect: "100-continue", "content-length": PART };
+    const late = request(again.data.presignedURL, { method: "PUT", headers });
+    const over = new Promise((resolve) => {
+      late.on("response", resolve).on("error", resolve);
+    });
+    await new Promise((resolve) => {
+      late.on("continue", resolve).flushHeaders();
+    });
+    expect((await complete(parts)).status).toBe(200);
+    late.end(randomBytes(PART));
+    await over;
+    expect((await download(server, `b/c:sha256.${sha256(content)}`)).body.equals(content)).toBe(true);
   });
 
   it("leaves nothing when the server stops", async () => {
