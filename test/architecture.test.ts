@@ -85,7 +85,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** package -> the one file that may name it. */
 const ONE_PLACE: Readonly<Record<string, string>> = {
   undici: "http/undici.ts",
-  yaml: "config/yaml.ts",
+  yaml: "yaml/document.ts",
   inquirer: "terminal/prompt.ts",
   "cli-progress": "terminal/bar.ts",
   chalk: "terminal/style.ts",

@@ -1,10 +1,12 @@
 /** The settings that config.yaml may have. */
 import { SregistryError } from "../errors.ts";
 import type { Host } from "../reference/reference.ts";
+import { parseYaml, type YamlNode } from "../yaml/document.ts";
 import {
   choice,
   duration,
   fields,
+  flag,
   host,
   hostPattern,
   list,
@@ -12,11 +14,11 @@ import {
   type Place,
   path,
   realm,
+  remoteName,
   size,
   text,
   type ValueReader,
 } from "./values.ts";
-import { parseYaml, type YamlNode } from "./yaml.ts";
 
 /** How to upload to a host; the form in which the OCI room takes its rules. */
 export interface HostSettings {
@@ -30,6 +32,10 @@ export interface HostSettings {
 export interface Settings {
   /** Default registry, as --registry takes it. */
   readonly registry?: string;
+  /** OCI registries by names of the user's: what --registry would take. */
+  readonly remotes?: ReadonlyMap<string, string>;
+  /** Tokens of remotes are kept in the system's keyring. */
+  readonly keyring?: boolean;
   /** Directory of the embedded registry; absolute, as every path here. */
   readonly store?: string;
   readonly authfile?: string;
@@ -67,6 +73,8 @@ const hostSettings: ValueReader<ReadonlyMap<string, HostSettings>> = (node, plac
 
 const NAMES: Readonly<Record<keyof Settings, string>> = {
   registry: "registry",
+  remotes: "remotes",
+  keyring: "keyring",
   store: "store",
   authfile: "authfile",
   caFile: "ca-file",
@@ -98,6 +106,8 @@ export function parseSettings(source: string, file: string, home: string): Parse
   };
   const settings = present<Settings>({
     registry: read("registry", text),
+    remotes: read("remotes", map(remoteName, text)),
+    keyring: read("keyring", flag),
     store: read("store", path),
     authfile: read("authfile", path),
     caFile: read("caFile", path),

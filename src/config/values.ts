@@ -3,8 +3,8 @@ import { dirname, join, resolve } from "node:path";
 import { isCode, SregistryError } from "../errors.ts";
 import { parseHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
+import { wrong, type YamlNode } from "../yaml/document.ts";
 import { nearest } from "./nearest.ts";
-import { wrong, type YamlNode } from "./yaml.ts";
 
 export interface Place {
   readonly file: string;
@@ -41,6 +41,22 @@ export const path: ValueReader<string> = (node, place) => {
   if (written === "~" || written.startsWith("~/")) return join(place.home, written.slice(1));
   return resolve(dirname(place.file), written);
 };
+
+export const flag: ValueReader<boolean> = (node, place) => {
+  if (typeof node.value === "boolean") return node.value;
+  throw unexpected(node, place, "true or false");
+};
+
+/** One word, which no registry's address could be. */
+export const remoteName: ValueReader<string> = (node, place) => {
+  const name = text(node, place);
+  if (isRemoteName(name)) return name;
+  throw unexpected(node, place, 'a name of letters, digits, "_", "." and "-"');
+};
+
+export function isRemoteName(name: string): boolean {
+  return /^\w[\w.-]{0,127}$/.test(name) && name !== "local";
+}
 
 export function choice<const T extends string>(...choices: readonly T[]): ValueReader<T> {
   return (node, place) => {

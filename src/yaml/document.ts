@@ -20,21 +20,87 @@ const MOST_ALIASES = 10;
 
 /** @throws SregistryError CONFIG_INVALID naming `file` and the line. An empty text is `null`. */
 export function parseYaml(text: string, file: string): YamlNode {
-  const lines = new LineCounter();
-  try {
-    const document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      schema: "core",
-      merge: false,
-      uniqueKeys: true,
-      stringKeys: true,
-      logLevel: "error",
-    });
-    const problem = document.errors[0] ?? document.warnings[0];
-    if (problem !== undefined)
-      throw wrong(file, lines.linePos(problem.pos[0]).line, lowerFirst(problem.message), problem);
+  return reading(file, () => {
+    const { document, lines } = parseText(text, file);
     return new Reader(document, lines, file).read(document.contents, 1, 0);
+  });
+}
+
+export type YamlScalar = string | boolean;
+export interface YamlMap {
+  readonly [key: string]: YamlScalar | YamlMap;
+}
+
+/** One text being changed; what is not named stays as it is, its comments too. A key path leads through maps alone. */
+export interface YamlEdit {
+  set(path: readonly string[], value: YamlScalar | YamlMap): void;
+  /** With a comment of its own; what is not there is no error. */
+  delete(path: readonly string[]): void;
+}
+
+/**
+ * The text with the changes of `work`; the very same text when they change nothing. Spaces between values may come out
+ * otherwise than they were; keys, their order, values and comments do not.
+ * @throws SregistryError CONFIG_INVALID as parseYaml does, and when something on the way is no map.
+ */
+export function editYaml(text: string, file: string, work: (edit: YamlEdit) => void): string {
+  return reading(file, () => {
+    const { document, lines } = parseText(text, file);
+    // What could not be read afterwards is not written either.
+    new Reader(document, lines, file).read(document.contents, 1, 0);
+    const before = render(document, text);
+    work({
+      set(path, value) {
+        requireMaps(document, path, file);
+        document.setIn(path, typeof value === "object" ? document.createNode(value) : value);
+      },
+      delete(path) {
+        if (document.hasIn(path)) document.deleteIn(path);
+      },
+    });
+    const after = render(document, text);
+    return after === before ? text : after;
+  });
+}
+
+function requireMaps(document: Document, path: readonly string[], file: string): void {
+  if (document.contents === null) document.contents = document.createNode({}) as never;
+  for (let length = 0; length < path.length; length += 1) {
+    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (isScalar(node) && node.value === null) document.setIn(path.slice(0, length), document.createNode({}));
+    else if (node !== undefined && !isMap(node)) {
+      const where = length === 0 ? "the document" : path.slice(0, length).join(".");
+      throw new SregistryError("CONFIG_INVALID", `${file}: ${where} is no map of names to values`);
+    }
+  }
+}
+
+/** Singularity writes four spaces; an existing file keeps its own indentation. */
+function render(document: Document, text: string): string {
+  const found = /^( +)[^\s#-]/m.exec(text)?.[1]?.length ?? 4;
+  return document.toString({ indent: Math.min(Math.max(found, 2), 8), lineWidth: 0, flowCollectionPadding: true });
+}
+
+function parseText(text: string, file: string): { readonly document: Document; readonly lines: LineCounter } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    schema: "core",
+    merge: false,
+    uniqueKeys: true,
+    stringKeys: true,
+    logLevel: "error",
+  });
+  const problem = document.errors[0] ?? document.warnings[0];
+  if (problem !== undefined)
+    throw wrong(file, lines.linePos(problem.pos[0]).line, lowerFirst(problem.message), problem);
+  return { document, lines };
+}
+
+function reading<T>(file: string, work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     if (error instanceof SregistryError) throw error;
     // CVE-2026-33532: deep nesting is a RangeError there, not an error of YAML.

@@ -1,0 +1,163 @@
+/** Changes to the user's remote.yaml: one writer at a time, on the file as it is then, whole or not at all. */
+import { mkdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { geteuid } from "node:process";
+import { SregistryError } from "../errors.ts";
+import type { Secret } from "../secret.ts";
+import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
+import { diskError } from "../transfer/disk.ts";
+import { withLock } from "../transfer/lock.ts";
+import { readSmallFile } from "../transfer/small-file.ts";
+import { editYaml, type YamlEdit, type YamlMap } from "../yaml/document.ts";
+import type { RemoteFileOptions } from "./files.ts";
+import { loadRemotes, type Remotes } from "./remotes.ts";
+import { hasControl, parseRemoteFile, type RemoteEntry } from "./schema.ts";
+
+export interface NewRemote {
+  readonly name: string;
+  readonly uri: string;
+  /** Plain http. */
+  readonly insecure: boolean;
+  readonly makeActive: boolean;
+}
+
+export interface RemoteEdits {
+  /** @throws SregistryError CONFLICT for a name that is taken, USAGE for one that cannot be, or an address that is none. */
+  add(remote: NewRemote): Promise<void>;
+  /** @throws SregistryError NOT_FOUND; FORBIDDEN when the administrator set another one exclusive. */
+  use(name: string): Promise<void>;
+  /** @throws SregistryError NOT_FOUND; FORBIDDEN for one of the administrator's. */
+  remove(name: string): Promise<void>;
+  setToken(name: string, token: Secret): Promise<void>;
+  /** Nothing happens when there is none. */
+  removeToken(name: string): Promise<void>;
+}
+
+type Change = (remotes: Remotes, edit: YamlEdit) => void;
+
+export function remoteEdits(options: RemoteFileOptions, signal: AbortSignal): RemoteEdits {
+  const change = (work: Change): Promise<void> => editFile(options, signal, work);
+  return {
+    add: ({ name, uri, insecure, makeActive }) =>
+      change(({ remotes }, edit) => {
+        checkName(name);
+        if (remotes.has(name)) {
+          throw new SregistryError("CONFLICT", `${name} is already a remote`, { hint: "sregistry remote list" });
+        }
+        const written = { URI: writtenUri(uri, insecure), System: false, Exclusive: false };
+        edit.set(["Remotes", name], insecure ? { ...written, Insecure: true } : written);
+        if (makeActive) edit.set(["Active"], name);
+      }),
+    use: (name) =>
+      change((known, edit) => {
+        requireRemote(known, name);
+        const exclusive = [...known.remotes].find(([, { exclusive: only }]) => only)?.[0];
+        if (exclusive !== undefined && exclusive !== name) {
+          const words = `could not use ${name}: remote ${exclusive} has been set exclusive by the system administrator`;
+          throw new SregistryError("FORBIDDEN", words);
+        }
+        takeIn(known, name, edit);
+        edit.set(["Active"], name);
+      }),
+    remove: (name) =>
+      change((known, edit) => {
+        if (requireRemote(known, name).system) {
+          throw new SregistryError("FORBIDDEN", `${name} is global and can't be removed`);
+        }
+        edit.delete(["Remotes", name]);
+        if (known.active === name) edit.set(["Active"], "");
+      }),
+    setToken: (name, token) =>
+      change((known, edit) => {
+        requireRemote(known, name);
+        takeIn(known, name, edit);
+        edit.set(["Remotes", name, "Token"], token.reveal());
+      }),
+    removeToken: (name) =>
+      change((known, edit) => {
+        requireRemote(known, name);
+        edit.delete(["Remotes", name, "Token"]);
+      }),
+  };
+}
+
+/** @throws SregistryError NOT_FOUND in Singularity's words. */
+export function requireRemote({ remotes }: Pick<Remotes, "remotes">, name: string): RemoteEntry {
+  const found = remotes.get(name);
+  if (found !== undefined) return found;
+  const known = [...remotes.keys()].join(", ");
+  throw new SregistryError("NOT_FOUND", `${name} is not a remote`, { hint: `known are: ${known}` });
+}
+
+/** An entry of the administrator's gets into the user's file when something of it is the user's, as Singularity does it. */
+function takeIn({ remotes }: Remotes, name: string, edit: YamlEdit): void {
+  const entry = remotes.get(name);
+  if (entry?.system !== true) return;
+  const { uri, token, exclusive, insecure } = entry;
+  const members: YamlMap = {
+    URI: uri,
+    ...(token === undefined ? {} : { Token: token.reveal() }),
+    System: true,
+    Exclusive: exclusive,
+    ...(insecure ? { Insecure: true } : {}),
+  };
+  edit.set(["Remotes", name], members);
+}
+
+function checkName(name: string): void {
+  if (name === "") throw new SregistryError("USAGE", "invalid name: cannot have empty name");
+  if (/^[\w][\w.+@-]*$/.test(name) && name.length <= 128) return;
+  throw new SregistryError("USAGE", `invalid name: ${JSON.stringify(name.slice(0, 140))}`, {
+    hint: 'letters, digits, "_", ".", "+", "@" and "-"',
+  });
+}
+
+/**
+ * With a port a remote needs its scheme, or SingularityCE 4.5 cannot read the address back; without one it is written bare,
+ * as Singularity writes it.
+ */
+function writtenUri(uri: string, insecure: boolean): string {
+  if (uri === "") throw new SregistryError("USAGE", "invalid URI: cannot have empty URI");
+  const rest = uri.replace(/^https?:\/\//i, "").replace(/\/+$/, "");
+  const scheme = insecure ? "http" : "https";
+  const url = !hasControl(rest) && URL.canParse(`${scheme}://${rest}`) ? new URL(`${scheme}://${rest}`) : undefined;
+  if (url === undefined || url.hostname === "" || url.username + url.password + url.search + url.hash !== "") {
+    throw new SregistryError("USAGE", `invalid URI: ${JSON.stringify(uri)} is no address of a server`, {
+      hint: "write HOST, HOST:PORT or http(s)://HOST[:PORT][/PATH]",
+    });
+  }
+  const path = url.pathname === "/" ? "" : url.pathname;
+  return url.port === "" ? `${url.hostname}${path}` : `${scheme}://${url.host}${path}`;
+}
+
+async function editFile(options: RemoteFileOptions, signal: AbortSignal, work: Change): Promise<void> {
+  const { path } = await loadRemotes(options);
+  await makeDirectory(dirname(path));
+  const target = await finalTarget(path);
+  const lock = join(dirname(target), `.${basename(target)}.lock`);
+  await withLock(
+    lock,
+    async () => {
+      const text = (await readSmallFile(path))?.text ?? "";
+      const remotes = await loadRemotes(options);
+      const changed = editYaml(text, path, (edit) => work(remotes, edit));
+      // What Singularity could not read is not written: its words would come at the next command only.
+      parseRemoteFile(changed, path);
+      await writeFileAtomic(path, changed, { mode: () => 0o600 });
+    },
+    { signal },
+  );
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw diskError(path, error);
+  }
+  const { uid } = await stat(path);
+  if (geteuid === undefined || uid === geteuid() || uid === 0) return;
+  throw new SregistryError("CONFIG_INVALID", `${path} belongs to another user (uid ${uid}): no remote is kept there`, {
+    hint: "set SINGULARITY_CONFIGDIR to a directory of yours, or use --config FILE",
+  });
+}
