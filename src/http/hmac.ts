@@ -13,7 +13,8 @@ import type { HmacWords, HttpRequest, HttpResponse, Transport } from "./transpor
 export interface HmacLogin {
   /** Scheme, host and port as `URL.origin` has them: nothing is signed for another. */
   readonly origin: string;
-  readonly username: string;
+  /** As text, or asked for when the first signature is made; undefined: requests go out unsigned. */
+  readonly username: string | (() => Promise<string | undefined>);
   readonly token: Secret;
 }
 
@@ -42,7 +43,10 @@ export function hmac(inner: Transport, { login, log, now = Date.now }: HmacOptio
     return response;
   }
 
-  async function sendSigned(request: HttpRequest, words: HmacWords, signer: HmacLogin): Promise<HttpResponse> {
+  async function sendSigned(request: HttpRequest, words: HmacWords, own: HmacLogin): Promise<HttpResponse> {
+    const username = typeof own.username === "string" ? own.username : await own.username();
+    if (username === undefined) return sendNoting({ ...request, auth: { kind: "none" } });
+    const signer = { username, token: own.token };
     const hour = hmacTimestamp(new Date(now() + ahead));
     const response = await sendNoting(signed(request, hmacAuthorization(signer, words, hour)));
     const there = serverHour(response);
@@ -66,7 +70,7 @@ export function hmac(inner: Transport, { login, log, now = Date.now }: HmacOptio
 
 /** The header's value. @throws SregistryError UNSUPPORTED for a user name that the server cannot read out of it. */
 export function hmacAuthorization(
-  { username, token }: Pick<HmacLogin, "username" | "token">,
+  { username, token }: { readonly username: string; readonly token: Secret },
   words: HmacWords,
   timestamp: string,
 ): string {
