@@ -1,0 +1,89 @@
+/** Collections by the library API's token: made by themselves, and asked whose they are. */
+import type { Call } from "../../call.ts";
+import { type Decoder, field, object, optional, string } from "../../decode.ts";
+import { SregistryError } from "../../errors.ts";
+import { discard, readJson } from "../../http/body.ts";
+import { isHtml } from "../../http/media-type.ts";
+import { errorWords, loginName } from "../../http/status.ts";
+import type { HttpResponse } from "../../http/transport.ts";
+import type { CollectionInfo } from "../registry.ts";
+import { jsonBody, refused, type SregistryApi } from "./api.ts";
+import { normalCollection } from "./names.ts";
+
+/** @throws SregistryError CONFLICT when there is one of this name, whoever owns it; UNAUTHORIZED without a good token. */
+export async function createCollection(
+  api: SregistryApi,
+  given: string,
+  { private: hidden }: { readonly private: boolean },
+  call: Call,
+): Promise<CollectionInfo> {
+  const name = normalCollection(given);
+  if (name !== given) call.log.verbose(`the server stores the collection ${given} as ${name}`);
+  const entity = await ownEntity(api, call);
+  const response = await api.sendAsUser(
+    {
+      method: "POST",
+      path: "/v1/collections",
+      ...jsonBody({ entity, name, private: hidden }),
+      accept: [200, 201, 400, 403, 409, 412],
+      retry: "never",
+    },
+    call,
+  );
+  if (response.status >= 400) throw await notMade(api, name, response);
+  return readJson(response, createdDecoder(name, hidden));
+}
+
+/** 412 is Hinkskalle's word for it; Singularity Registry Server 2.1 says 403, whoever owns the other one. */
+async function notMade(
+  { name, base }: SregistryApi,
+  collection: string,
+  response: HttpResponse,
+): Promise<SregistryError> {
+  const { status } = response;
+  const words = await errorWords(response);
+  if (status === 409 || status === 412 || /exists/i.test(words)) {
+    return new SregistryError("CONFLICT", `${name} has a collection ${JSON.stringify(collection)} already: ${words}`, {
+      status,
+      hint: "choose another name: it may be somebody else's",
+    });
+  }
+  if (status === 403) return refused(name, base, words);
+  return new SregistryError("REFUSED", `${name} does not make the collection ${JSON.stringify(collection)}: ${words}`, {
+    status,
+  });
+}
+
+const entityDecoder: Decoder<string> = (value, where) =>
+  field(field(object(value, where), "data", object, where), "id", string, where);
+
+/** The id of the token's user. 404 is all that a bad token gets. */
+async function ownEntity(api: SregistryApi, call: Call): Promise<string> {
+  const response = await api.sendAsUser({ method: "GET", path: "/v1/entities", accept: [200, 401, 403, 404] }, call);
+  if (response.status === 200 && !isHtml(response)) return readJson(response, entityDecoder);
+  await discard(response);
+  throw new SregistryError("UNAUTHORIZED", `${api.name} wants a token for this, and has none from you that it knows`, {
+    status: response.status,
+    hint: `sregistry login ${loginName(api.base.host)}`,
+  });
+}
+
+function createdDecoder(name: string, hidden: boolean): Decoder<CollectionInfo> {
+  return (value, where) => {
+    const data = field(object(value, where), "data", object, where);
+    return {
+      name: field(data, "name", optional(string), where) ?? name,
+      private: typeof data["private"] === "boolean" ? data["private"] : hidden,
+    };
+  };
+}
+
+/** Undefined when the server does not say: no token, or no library API. */
+export async function ownsCollection(api: SregistryApi, name: string, call: Call): Promise<boolean | undefined> {
+  const path = `/v1/collections/x/${encodeURIComponent(name)}`;
+  const response = await api.sendAsUser({ method: "GET", path, accept: [200, 401, 403, 404] }, call);
+  const html = isHtml(response);
+  await discard(response);
+  if (html || response.status === 401 || response.status === 403) return undefined;
+  return response.status === 200;
+}
