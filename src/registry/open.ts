@@ -1,15 +1,49 @@
 /** Reference -> Registry: the only place that chooses an endpoint's implementation. */
-import { SregistryError } from "../errors.ts";
 import type { Transport } from "../http/transport.ts";
+import { parseHost } from "../reference/host.ts";
 import type { Host, PlacedReference } from "../reference/reference.ts";
+import type { Secret } from "../secret.ts";
 import type { UploadSessions } from "../transfer/upload-session.ts";
 import type { HostRules } from "./oci/hosts.ts";
 import type { Registry } from "./registry.ts";
 
+/** A library as it was found: where its API is, and what else the server speaks. */
+export interface LibraryEndpoint {
+  /** For messages. */
+  readonly name: string;
+  /** What the user named: pages for people are there. */
+  readonly front: URL;
+  /** Root of the library API. */
+  readonly base: URL;
+  /** Carries the token of the endpoint, if there is one, to the library API alone. */
+  readonly transport: Transport;
+  /** A Singularity Registry Server: its other protocols. */
+  readonly sregistry: SregistryEndpoint | undefined;
+}
+
+export interface SregistryEndpoint {
+  readonly root: URL;
+  /** Signs for the old client's protocol when a login is known. */
+  readonly signing: Transport;
+  readonly canSign: boolean;
+}
+
+export type Protocol = "auto" | "library" | "hmac";
+
 export interface Endpoints {
   transport(host: Host): Transport;
+  /** For a registry that a library names, with the token it gives. */
+  bearerTransport(host: Host, token: Secret): Transport;
+  anonymousTransport(host: Host): Transport;
   /** http or https root of an OCI host. */
   baseUrl(host: Host): URL;
+  /** Without a host: the library that library:// stands for. */
+  library(host: Host | undefined): Promise<LibraryEndpoint>;
+  /** A Singularity Registry Server among the known endpoints, for private images; undefined for any other host. */
+  shub(host: Host): Promise<SregistryEndpoint | undefined>;
+  readonly protocol: Protocol;
+  /** Of downloads in parallel ranges, where the user says: connections and bytes. */
+  readonly parallel: { readonly concurrency?: number; readonly partSize?: number };
   readonly uploadSessions: UploadSessions;
   readonly hostRules: HostRules;
   /** Directory of the embedded registry. */
@@ -32,18 +66,72 @@ export function createOpener(endpoints: Endpoints): Opener {
 }
 
 async function open(reference: PlacedReference, endpoints: Endpoints): Promise<Registry> {
-  if (reference.scheme === "local") {
-    const { createLocalRegistry, openStore } = await import("./local/index.ts");
-    return createLocalRegistry(openStore(endpoints.store));
+  switch (reference.scheme) {
+    case "local": {
+      const { createLocalRegistry, openStore } = await import("./local/index.ts");
+      return createLocalRegistry(openStore(endpoints.store));
+    }
+    case "oras":
+    case "docker":
+      return openOci(reference.host, endpoints.baseUrl(reference.host), endpoints.transport(reference.host), endpoints);
+    case "library":
+      return openLibrary(await endpoints.library(reference.host), endpoints);
+    case "shub":
+      return openShub(reference.host ?? SINGULARITY_HUB, endpoints);
   }
-  if (reference.scheme !== "oras" && reference.scheme !== "docker") {
-    throw new SregistryError("UNSUPPORTED", `this version does not speak ${reference.scheme}://`, {
-      hint: "oras:// and local:// are supported",
-    });
-  }
+}
+
+async function openOci(host: Host, baseUrl: URL, transport: Transport, endpoints: Endpoints): Promise<Registry> {
   const { createOciRegistry } = await import("./oci/index.ts");
-  const { host } = reference;
   const { hostRules, uploadSessions: sessions } = endpoints;
-  const transport = endpoints.transport(host);
-  return createOciRegistry({ host, baseUrl: endpoints.baseUrl(host), transport, hostRules, sessions });
+  return createOciRegistry({ host, baseUrl, transport, hostRules, sessions });
+}
+
+async function openLibrary(endpoint: LibraryEndpoint, endpoints: Endpoints): Promise<Registry> {
+  const { createLibraryRegistry } = await import("./library/index.ts");
+  const { name, base, front, transport, sregistry } = endpoint;
+  const { createOciRegistry } = await import("./oci/index.ts");
+  const library = createLibraryRegistry({
+    name,
+    base,
+    front,
+    transport,
+    sessions: endpoints.uploadSessions,
+    ...endpoints.parallel,
+    ociDirect(url, token) {
+      const host = parseHost(url.host);
+      const direct = endpoints.bearerTransport(host, token);
+      return createOciRegistry({ host, baseUrl: url, transport: direct, hostRules: endpoints.hostRules });
+    },
+  });
+  if (sregistry === undefined) return library;
+  const [{ createSregistryRegistry }, { createShubRegistry }] = await Promise.all([
+    import("./sregistry/index.ts"),
+    import("./shub/index.ts"),
+  ]);
+  const { root, signing, canSign } = sregistry;
+  const shub = createShubRegistry({ name, base: root, transport: signing, hmac: canSign });
+  return createSregistryRegistry({
+    name,
+    base: root,
+    library,
+    shub,
+    transport: signing,
+    bearer: transport,
+    canSign,
+    protocol: endpoints.protocol,
+  });
+}
+
+/** Where shub:// names went before others served that protocol too; archived since 2021. */
+const SINGULARITY_HUB = parseHost("singularity-hub.org");
+
+async function openShub(host: Host, endpoints: Endpoints): Promise<Registry> {
+  const { createShubRegistry } = await import("./shub/index.ts");
+  const known = await endpoints.shub(host);
+  return createShubRegistry({
+    base: known?.root ?? endpoints.baseUrl(host),
+    transport: known?.signing ?? endpoints.anonymousTransport(host),
+    hmac: known?.canSign === true,
+  });
 }

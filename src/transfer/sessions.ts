@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { count, field, object, parseJson, string } from "../decode.ts";
+import { count, type Decoder, field, list, object, optional, parseJson, string } from "../decode.ts";
 import { isCode } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { diskError, isSystemError, present } from "./disk.ts";
 import { readSmallFile } from "./small-file.ts";
-import type { UploadKey, UploadSession, UploadSessions } from "./upload-session.ts";
+import type { SavedParts, UploadKey, UploadPart, UploadSession, UploadSessions } from "./upload-session.ts";
 
 /** Milliseconds: registry:2 purges unfinished uploads after a week (storage.maintenance.uploadpurging). */
 const LIFETIME = 7 * 24 * 60 * 60 * 1000;
@@ -19,16 +19,17 @@ export function createUploadSessions(directory: string, now: () => number = Date
       const text = await readTorn(fileOf(key));
       const session = text === undefined ? undefined : decode(text);
       if (session === undefined || now() - session.saved >= LIFETIME) return undefined;
-      return { location: session.location, offset: session.offset };
+      const { saved: _saved, ...rest } = session;
+      return rest;
     },
-    async save(key, { location, offset }) {
+    async save(key, session) {
       const path = fileOf(key);
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 });
       } catch (error) {
         throw diskError(path, error);
       }
-      await writeFileAtomic(path, `${JSON.stringify({ ...key, location, offset, saved: now() })}\n`);
+      await writeFileAtomic(path, `${JSON.stringify({ ...key, ...session, saved: now() })}\n`);
     },
     async forget(key) {
       const path = fileOf(key);
@@ -57,11 +58,30 @@ function fingerprint({ origin, repository, source }: UploadKey): string {
     .digest("hex");
 }
 
+const parts: Decoder<SavedParts> = (value, where) => {
+  const json = object(value, where);
+  return {
+    image: field(json, "image", string, where),
+    uploadId: field(json, "uploadId", string, where),
+    parts: field(json, "parts", count, where),
+    partSize: field(json, "partSize", count, where),
+    signsHash: json["signsHash"] === true,
+    done: field(json, "done", list(part), where),
+  };
+};
+
+const part: Decoder<UploadPart> = (value, where) => {
+  const json = object(value, where);
+  return { number: field(json, "number", count, where), token: field(json, "token", string, where) };
+};
+
 /** Undefined for a file that a crash or another version left: the upload then starts anew. */
 function decode(text: string): (UploadSession & { readonly saved: number }) | undefined {
   try {
     const json = object(parseJson(text, "session"), "session");
+    const multipart = field(json, "multipart", optional(parts), "session");
     return {
+      ...(multipart === undefined ? {} : { multipart }),
       location: field(json, "location", string, "session"),
       offset: field(json, "offset", count, "session"),
       saved: field(json, "saved", count, "session"),

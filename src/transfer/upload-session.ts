@@ -13,6 +13,26 @@ export interface UploadSession {
   readonly location: string;
   /** Bytes that the server has confirmed. */
   readonly offset: number;
+  /** Instead of an offset, where the server takes parts in any order. */
+  readonly multipart?: SavedParts;
+}
+
+/** An upload that goes in numbered parts, each confirmed by a token (an ETag) that the closing request repeats. */
+export interface SavedParts {
+  /** What the server calls the image, and the upload. */
+  readonly image: string;
+  readonly uploadId: string;
+  readonly parts: number;
+  /** Bytes of every part but the last. */
+  readonly partSize: number;
+  readonly signsHash: boolean;
+  readonly done: readonly UploadPart[];
+}
+
+export interface UploadPart {
+  /** From 1. */
+  readonly number: number;
+  readonly token: string;
 }
 
 export interface UploadSessions {

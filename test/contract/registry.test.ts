@@ -24,7 +24,8 @@ import { FIXTURES } from "../support/program.ts";
 
 const call: Call = { signal: new AbortController().signal, progress: silentProgress, log: silentLog };
 const TINY = join(FIXTURES, "tiny.sif");
-const ARM = join(FIXTURES, "tiny_arm64.sif");
+/** Another image for the same architecture: libraries keep one a tag for each. */
+const OTHER = join(FIXTURES, "tiny_signed.sif");
 
 async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
   const all: T[] = [];
@@ -79,7 +80,7 @@ describe.each(ENDPOINTS)("$title", ({ open, lacks = [] }) => {
   }
 
   /** What pins an image here: the manifest where the endpoint has them, else the content alone. */
-  function pinOf({ digest, manifest }: PushResult): Pick<ImageInfo, "digest" | "manifest"> {
+  function pinOf({ digest, manifest }: PushResult) {
     return { digest, manifest: endpoint.writer === undefined ? manifest : undefined };
   }
 
@@ -134,14 +135,14 @@ describe.each(ENDPOINTS)("$title", ({ open, lacks = [] }) => {
 
   it.skipIf(lacking("push"))("sets every tag of a push and replaces a tag that was elsewhere", async () => {
     await push(TINY, "lab/tiny", "1.0", "latest");
-    const arm = await push(ARM, "lab/tiny", "latest");
-    expect((await resolve("lab/tiny:latest")).digest).toBe(arm.digest);
-    expect((await resolve("lab/tiny:1.0")).digest).not.toBe(arm.digest);
+    const other = await push(OTHER, "lab/tiny", "latest");
+    expect((await resolve("lab/tiny:latest")).digest).toBe(other.digest);
+    expect((await resolve("lab/tiny:1.0")).digest).not.toBe(other.digest);
   });
 
   it.skipIf(lacking("repositories", "tags"))("lists repositories and tags", async () => {
     await push(TINY, "lab/tiny", "1.0", "2.0");
-    await push(ARM, "dinosaur/avocado:delicious");
+    await push(OTHER, "dinosaur/avocado:delicious");
     expect(await collect(capability(endpoint.registry, "repositories")(call))).toEqual([
       "dinosaur/avocado",
       "lab/tiny",
@@ -155,6 +156,7 @@ describe.each(ENDPOINTS)("$title", ({ open, lacks = [] }) => {
     await using reader = await fileReader(TINY);
     const expected = await readImageMetadata(reader);
     if (!lacking("metadata")) expect(await capability(endpoint.registry, "metadata")(image, call)).toEqual(expected);
+    if (image.size === undefined) return;
     expect(await readImageMetadata(registryReader(endpoint.registry, image, call))).toEqual(expected);
   });
 
@@ -168,12 +170,12 @@ describe.each(ENDPOINTS)("$title", ({ open, lacks = [] }) => {
 
   it.skipIf(lacking("delete"))("deletes a tag and leaves the others", async () => {
     await push(TINY, "lab/tiny", "1.0", "2.0");
-    await push(ARM, "lab/tiny:arm");
-    const reference = named("lab/tiny:arm");
+    await push(OTHER, "lab/tiny:signed");
+    const reference = named("lab/tiny:signed");
     const planned = await capability(endpoint.registry, "deletable")(reference, call);
-    expect(planned.deleted.join(" ")).toContain("arm");
+    expect(planned.deleted.join(" ")).toContain("signed");
     await capability(endpoint.registry, "delete")(reference, call);
-    await expect(resolve("lab/tiny:arm")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(resolve("lab/tiny:signed")).rejects.toMatchObject({ code: "NOT_FOUND" });
     expect(await tagsOf("lab/tiny")).toEqual(["1.0", "2.0"]);
   });
 

@@ -1,0 +1,37 @@
+/** What a library wants to know of a file before its first byte: read once, two hashes at a time. */
+import { createHash } from "node:crypto";
+import type { Call, Task } from "../../call.ts";
+import { type Digest, finishDigest } from "../../reference/digest.ts";
+import type { Source } from "../../transfer/source.ts";
+
+export interface FileDigests {
+  readonly sha256: Digest;
+  /** Lower-case hex. */
+  readonly md5: string;
+}
+
+export async function digestsOf(source: Source, task: Task, { signal }: Call): Promise<FileDigests> {
+  const sha256 = createHash("sha256");
+  const md5 = createHash("md5");
+  task.state("hashing");
+  let offset = 0;
+  for await (const chunk of source.open(0)) {
+    signal.throwIfAborted();
+    sha256.update(chunk);
+    md5.update(chunk);
+    offset += chunk.length;
+    task.at(offset);
+  }
+  task.at(0);
+  return { sha256: finishDigest(sha256), md5: md5.digest("hex") };
+}
+
+/** Lower-case hex of bytes `start` up to but without `end`. */
+export async function hexOf(source: Source, start: number, end: number, { signal }: Call): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of source.open(start, end)) {
+    signal.throwIfAborted();
+    hash.update(chunk);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,184 @@
+/** A push: what is missing is made, the bytes are sent unless they are there, every tag is set and read back. */
+import type { Call, Task } from "../../call.ts";
+import { isCode, SregistryError } from "../../errors.ts";
+import type { RetryLimits } from "../../http/retry-policy.ts";
+import { type Digest, digestHex } from "../../reference/digest.ts";
+import { formatReference } from "../../reference/format.ts";
+import { parseRepoPath } from "../../reference/name.ts";
+import type { PlacedReference, Tag } from "../../reference/reference.ts";
+import type { UploadSessions } from "../../transfer/upload-session.ts";
+import type { PushRequest, PushResult } from "../registry.ts";
+import type { LibraryApi } from "./api.ts";
+import type { Completed, ImageUpload } from "./complete.ts";
+import { digestsOf, type FileDigests } from "./digests.ts";
+import { hostArchitecture } from "./image-name.ts";
+import { abort, forgetParts, savedParts, sendParts } from "./multipart.ts";
+import { makePlace, type Place, pushPath } from "./place.ts";
+import { findImage } from "./read.ts";
+import { type ImageRecord, imageRecord } from "./records.ts";
+import { setTag } from "./tags.ts";
+import { sendImage } from "./upload.ts";
+
+export interface PushContext {
+  readonly api: LibraryApi;
+  /** Of pushes that name none; undefined: the library is asked whose the token is. */
+  readonly entity: string | undefined;
+  readonly sessions: UploadSessions;
+  readonly retry: Partial<RetryLimits> | undefined;
+}
+
+interface Sent extends Completed {
+  readonly image: ImageRecord;
+  readonly transfer: PushResult["transfer"];
+}
+
+/** @throws SregistryError CONFLICT for a frozen tag, INTEGRITY when the file changed or a tag names something else afterwards. */
+export async function push(context: PushContext, request: PushRequest, call: Call): Promise<PushResult> {
+  const { api } = context;
+  const { reference, source, title } = request;
+  const task = call.progress.start(title, source.size);
+  try {
+    const path = await pushPath(api, reference.path, context.entity, call);
+    const digests = await digestsOf(source, task, call);
+    requirePinned(reference, digests.sha256);
+    const place = await makePlace(api, path, call);
+    const { image, transfer, quota, page } = await send(context, request, place, digests, task, call);
+    await source.unchanged();
+    await nameIt(context, request, place, { image, digest: digests.sha256 }, call);
+    task.at(source.size);
+    task.done();
+    return {
+      reference,
+      digest: digests.sha256,
+      transfer,
+      tags: request.tags,
+      ...(quota === undefined ? {} : { quota }),
+      ...(page === undefined ? {} : { page }),
+    };
+  } catch (error) {
+    task.fail();
+    throw error;
+  }
+}
+
+function requirePinned(reference: PlacedReference, digest: Digest): void {
+  const { selector } = reference;
+  if (selector.kind !== "digest" || selector.digest === digest) return;
+  throw new SregistryError("INTEGRITY", `the file's digest is ${digest}, not that of ${formatReference(reference)}`, {
+    hint: "push to a tag",
+  });
+}
+
+async function send(
+  { api, sessions, retry }: PushContext,
+  request: PushRequest,
+  place: Place,
+  digests: FileDigests,
+  task: Task,
+  call: Call,
+): Promise<Sent> {
+  const { source } = request;
+  const path = `${place.entity}/${place.collection}/${place.container}`;
+  const upload: Omit<ImageUpload, "id"> = { api, path, source, digests, sessions, retry, task, call };
+  const resumed = await goOn(upload);
+  if (resumed !== undefined) return resumed;
+  const image = await imageFor(api, request, place, digests.sha256, call);
+  if (image.uploaded === true) return { image, transfer: "present" };
+  try {
+    return { image, transfer: "uploaded", ...(await sendImage({ ...upload, id: image.id })) };
+  } catch (error) {
+    // Singularity Registry Server 2.1 lists the unfinished row until night; one that is kept for resuming stays.
+    if ((await savedParts(upload)) === undefined) await abort({ api, id: image.id, call });
+    throw error;
+  }
+}
+
+/** With the parts that an earlier process has sent; undefined when there are none, or the library forgot them. */
+async function goOn(upload: Omit<ImageUpload, "id">): Promise<Sent | undefined> {
+  const { api, call } = upload;
+  const saved = await savedParts(upload);
+  if (saved === undefined) return undefined;
+  call.log.info(`going on with an interrupted upload: ${saved.done.length} of ${saved.parts} parts are at ${api.name}`);
+  try {
+    const done = await sendParts({ ...upload, id: saved.image }, saved);
+    return { image: unfinished(saved.image, upload.digests.sha256), transfer: "resumed", ...done };
+  } catch (error) {
+    if (!isCode(error, "NOT_FOUND", "REFUSED", "FORBIDDEN")) throw error;
+    call.log.info(`${api.name} has forgotten the interrupted upload; it begins again`);
+    await forgetParts(upload);
+    return undefined;
+  }
+}
+
+function unfinished(id: string, digest: Digest): ImageRecord {
+  return {
+    id,
+    digest,
+    size: undefined,
+    uploaded: false,
+    architecture: undefined,
+    created: undefined,
+    tags: [],
+    description: undefined,
+    fingerprints: [],
+    entity: undefined,
+    collection: undefined,
+    container: undefined,
+  };
+}
+
+/** The image's record, made where it is missing. At Singularity Registry Server 2.1 the look-up itself makes a new one each time. */
+export async function imageFor(
+  api: LibraryApi,
+  { metadata, description = "" }: Pick<PushRequest, "metadata" | "description">,
+  { entity, collection, container, record }: Place,
+  digest: Digest,
+  call: Call,
+): Promise<ImageRecord> {
+  const hash = `sha256.${digestHex(digest)}`;
+  const arch = metadata?.architecture ?? hostArchitecture();
+  const url = api.url(`v1/images/${entity}/${collection}/${container}:${hash}`, { arch });
+  const there = await api.find(url, imageRecord, call);
+  if (there !== undefined) return there;
+  return api.make(
+    "POST",
+    api.url("v1/images"),
+    { hash, description, container: record.id, uploaded: false },
+    imageRecord,
+    call,
+  );
+}
+
+/** One row has one tag at Singularity Registry Server 2.1 (API alpha.1): each further tag gets a row of its own, without bytes. */
+async function nameIt(
+  { api }: PushContext,
+  request: PushRequest,
+  place: Place,
+  { image, digest }: { readonly image: ImageRecord; readonly digest: Digest },
+  call: Call,
+): Promise<void> {
+  const architecture = request.metadata?.architecture ?? hostArchitecture();
+  const oneTagARow = (await api.version(call)) === "2.0.0-alpha.1" && image.uploaded === undefined;
+  for (const [index, tag] of request.tags.entries()) {
+    const row = index === 0 || !oneTagARow ? image : await imageFor(api, request, place, digest, call);
+    await setTag(api, place, { id: row.id, architecture }, tag, call);
+    await readBack(api, request.reference, place, { tag, digest, architecture }, call);
+  }
+}
+
+/** Exit 0 means that the tag is there and names these bytes. */
+export async function readBack(
+  api: LibraryApi,
+  reference: PlacedReference,
+  place: Place,
+  expected: { readonly tag: Tag; readonly digest: Digest; readonly architecture: string },
+  call: Call,
+): Promise<void> {
+  const path = parseRepoPath(`${place.entity}/${place.collection}/${place.container}`, "library");
+  const named: PlacedReference = { ...reference, path, selector: { kind: "tag", tag: expected.tag } };
+  const { record } = await findImage(api, named, { architecture: expected.architecture }, call);
+  if (record.digest === undefined || record.digest === expected.digest) return;
+  throw new SregistryError("CONFLICT", `${formatReference(named)} is ${record.digest} now, not what was pushed`, {
+    hint: "somebody else pushed to this tag at the same time; push again",
+  });
+}

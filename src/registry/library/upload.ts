@@ -1,0 +1,86 @@
+/** The bytes of an image, by whichever way the library takes them. */
+import { type Decoder, field, object, string } from "../../decode.ts";
+import { SregistryError } from "../../errors.ts";
+import { discard } from "../../http/body.ts";
+import { createRetryPolicy } from "../../http/retry-policy.ts";
+import type { Body } from "../../http/transport.ts";
+import { digestHex } from "../../reference/digest.ts";
+import { CLOSING, type Completed, complete, type ImageUpload } from "./complete.ts";
+import { beginParts, sendParts } from "./multipart.ts";
+import { counted, put, uploadUrl, wantsContentHash } from "./storage.ts";
+
+/** Bytes; what is larger goes in parts, as SingularityCE does it. */
+const SINGLE = 64 * 1024 * 1024;
+
+/** @throws SregistryError INTEGRITY when the storage got other bytes, or the file changed meanwhile. */
+export async function sendImage(upload: ImageUpload): Promise<Completed> {
+  const { api, source, call } = upload;
+  if ((await api.version(call)) === "1") return sendWhole(upload);
+  const parts = source.size > SINGLE ? await beginParts(upload) : undefined;
+  return parts === undefined ? sendSingle(upload) : sendParts(upload, parts);
+}
+
+const uploadTarget: Decoder<string> = (value, where) => field(object(value, where), "uploadURL", string, where);
+
+/** One PUT to a URL that the library gives; a new one for each try, since they run out. */
+async function sendSingle(upload: ImageUpload): Promise<Completed> {
+  const { api, id, source, digests, call, retry: limits } = upload;
+  const sha256sum = digestHex(digests.sha256);
+  const retry = createRetryPolicy({ what: `upload to ${api.name}`, signal: call.signal, log: call.log, limits });
+  for (;;) {
+    try {
+      const body = { filesize: source.size, sha256sum, md5sum: digests.md5 };
+      const text = await api.make("POST", api.url(`v2/imagefile/${id}`), body, uploadTarget, call);
+      const url = await uploadUrl(api, text);
+      const sha256 = wantsContentHash(url) ? sha256sum : undefined;
+      const etag = await put(api, { url, body: wholeBody(upload), sha256 }, call);
+      requireMd5(upload, etag);
+      break;
+    } catch (error) {
+      upload.task.at(0);
+      await retry.next(error);
+    }
+  }
+  return complete(upload, "_complete", {});
+}
+
+function wholeBody({ source, task }: ImageUpload): Body {
+  return {
+    size: source.size,
+    open: () => {
+      let offset = 0;
+      return counted(source.open(0), (bytes) => {
+        offset += bytes;
+        task.at(offset);
+      });
+    },
+  };
+}
+
+/** S3 and MinIO give the md5 of a plain upload back; others give anything. */
+function requireMd5({ api, digests }: ImageUpload, etag: string): void {
+  const plain = etag.replace(/^W\//, "").replaceAll('"', "").toLowerCase();
+  if (!/^[0-9a-f]{32}$/.test(plain) || plain === digests.md5) return;
+  throw new SregistryError("INTEGRITY", `the storage of ${api.name} got other bytes than were sent`, {
+    hint: "push it again; if it happens again, the network or the storage is damaged",
+  });
+}
+
+/** API 1: the bytes go to the library itself. */
+async function sendWhole(upload: ImageUpload): Promise<Completed> {
+  const { api, id, call } = upload;
+  const response = await api.transport.send({
+    method: "POST",
+    url: api.url(`v1/imagefile/${id}`),
+    accept: [200, 201],
+    headers: { "content-type": "application/octet-stream" },
+    body: wholeBody(upload),
+    auth: { kind: "registry", scopes: [], eager: true },
+    retry: "safe",
+    redirect: "never",
+    headersTimeout: CLOSING,
+    signal: call.signal,
+  });
+  await discard(response);
+  return {};
+}
