@@ -11,7 +11,9 @@ const { version } = JSON.parse(await readFile("package.json", "utf8"));
 
 await rm("dist", { recursive: true, force: true });
 await build({
-  entryPoints: ["src/start.ts", "src/index.ts"],
+  entryPoints: ["src/start.ts", "src/index.ts", "src/keyring.ts"],
+  // Native, optional, and looked for when it is used.
+  external: ["@napi-rs/keyring"],
   outdir: "dist",
   bundle: true,
   splitting: true,

@@ -153,15 +153,17 @@ function usageError(error: CommanderError): SregistryError {
 /** Commander's values by long flag name; what the command line left open is filled from the environment. */
 function readFlags(specs: readonly OptionSpec[], given: Record<string, unknown>, env: Environment): Flags {
   const values = new Map<string, unknown>();
+  const typedNames = new Set<string>();
   for (const spec of specs) {
     const made = option(spec);
     const name = made.long?.replace(/^--/, "") ?? "";
     const typed = given[made.attributeName()];
     // Commander stores `--no-x` as x=false with the default true.
     const value = made.negate ? (typed === false ? true : undefined) : typed;
+    if (value !== undefined) typedNames.add(name);
     values.set(name, value ?? fromEnvironment(spec, name, made, env));
   }
-  return new Flags(values);
+  return new Flags(values, typedNames);
 }
 
 function fromEnvironment(spec: OptionSpec, name: string, made: Option, env: Environment): unknown {

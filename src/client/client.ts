@@ -4,6 +4,7 @@ import { type Call, type Log, type Progress, silentLog, silentProgress } from ".
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
+import type { SearchOptions } from "../registry/registry.ts";
 import { VERSION } from "../version.ts";
 import { remove } from "./delete.ts";
 import { type GetOutcome, get } from "./get.ts";
@@ -12,10 +13,11 @@ import { type LabelEntry, type LabelFilter, labels } from "./labels.ts";
 import { type ListEntry, list } from "./list.ts";
 import { type PullInput, type PullOutcome, pull } from "./pull.ts";
 import { type PushInput, type PushOutcome, push } from "./push.ts";
+import { type SearchEntry, search } from "./search.ts";
 import { createServices, type Environment, type ServiceFlags } from "./services.ts";
 import { type TagOutcome, tag } from "./tag.ts";
 
-export interface ClientOptions extends ServiceFlags {
+export interface ClientOptions extends Omit<ServiceFlags, "libraryTyped"> {
   /** Variables that proxies, logins and directories are read from; default none but HOME. */
   readonly env?: Environment;
   /** Relative file names start here. */
@@ -36,6 +38,7 @@ export interface Client extends AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<PushOutcome>;
   list(pattern?: string, signal?: AbortSignal): AsyncIterable<ListEntry>;
+  search(query: string, options?: SearchOptions, signal?: AbortSignal): AsyncIterable<SearchEntry>;
   labels(pattern?: string, filter?: LabelFilter, signal?: AbortSignal): AsyncIterable<LabelEntry>;
   inspect(image: string, signal?: AbortSignal): Promise<Inspection>;
   tag(reference: string, tags: readonly string[], signal?: AbortSignal): Promise<TagOutcome>;
@@ -51,7 +54,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     cwd,
     userAgent: `sregistry/${VERSION}`,
     log,
-    flags,
+    flags: { ...flags, libraryTyped: flags.library !== undefined },
   });
   const never = new AbortController().signal;
   const call = (signal: AbortSignal = never): Call => ({ signal, progress, log });
@@ -62,6 +65,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
       return push(services, { ...more, ...named, file, reference: parseReference(name) }, call(signal));
     },
     list: (pattern, signal) => list(services, parsePattern(pattern), call(signal)),
+    search: (query, more = {}, signal) => search(services, query, {}, more, call(signal)),
     labels: (pattern, filter = {}, signal) => labels(services, parsePattern(pattern), filter, call(signal)),
     inspect: async (image, signal) =>
       inspect(services, await inspectTarget(cwd, image), { objects: true }, call(signal)),

@@ -28,7 +28,7 @@ export async function get(
   input: { readonly reference: Reference; readonly architecture?: string },
   call: Call,
 ): Promise<GetOutcome> {
-  const reference = services.place(input.reference);
+  const reference = await services.place(input.reference);
   const known = await cachedPin(services, reference, call);
   if (known !== undefined) return known;
   const registry = await services.open(reference);

@@ -74,7 +74,7 @@ export async function inspect(
       referrers: [],
     };
   }
-  const reference = services.place(target.reference);
+  const reference = await services.place(target.reference);
   const registry = await services.open(reference);
   const image = await registry.resolve(reference, architectureOption(options.architecture), call);
   const reader = registryReader(registry, image, call);
@@ -84,7 +84,7 @@ export async function inspect(
     size: reader.size,
     digest: image.digest,
     manifest: image.manifest,
-    metadata: whole?.metadata ?? (await imageMetadata(registry, image, call)),
+    metadata: whole?.metadata ?? (await imageMetadata(services, registry, image, call)),
     objects: whole?.objects,
     signatures: whole?.signatures,
     referrers: options.objects ? ((await registry.can.referrers?.(image, call)) ?? []) : [],

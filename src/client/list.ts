@@ -6,9 +6,9 @@ import { formatReference } from "../reference/format.ts";
 import { matches, type Pattern } from "../reference/pattern.ts";
 import type { PlacedReference, RepoPath } from "../reference/reference.ts";
 import { capability, type ImageInfo, type Registry } from "../registry/registry.ts";
-import { withTag } from "./default-registry.ts";
 import { imageMetadata } from "./metadata.ts";
-import type { Services } from "./services.ts";
+import { withTag } from "./placement.ts";
+import type { Placement, Services } from "./services.ts";
 
 export interface ListEntry {
   /** As the user would write it: without scheme at the default registry. */
@@ -23,13 +23,12 @@ export interface Description {
 
 /** @throws SregistryError NOT_FOUND when the pattern names something and nothing is there. */
 export async function* list(services: Services, pattern: Pattern, call: Call): AsyncGenerator<ListEntry> {
-  const registry = await services.openFor(pattern);
+  const [registry, placement] = await Promise.all([services.openFor(pattern), services.placement(pattern)]);
   let found = false;
-  for await (const path of repositories(services, registry, pattern, call)) {
-    for await (const reference of images(registry, services.placePath(pattern, path), pattern, call)) {
+  for await (const path of repositories(placement, registry, pattern, call)) {
+    for await (const reference of images(registry, placement.at(path), pattern, call)) {
       found = true;
-      const shown = pattern.scheme === undefined ? services.unplace(reference) : reference;
-      yield { name: formatReference(shown), reference };
+      yield { name: formatReference(placement.shown(reference)), reference };
     }
   }
   if (!found && (pattern.path !== undefined || pattern.container !== undefined)) {
@@ -62,7 +61,7 @@ export async function describeOne(
 async function describe(services: Services, entry: ListEntry, call: Call): Promise<Description> {
   const registry = await services.open(entry.reference);
   const image = await registry.resolve(entry.reference, {}, call);
-  return { image, metadata: await imageMetadata(registry, image, call) };
+  return { image, metadata: await imageMetadata(services, registry, image, call) };
 }
 
 /**
@@ -70,20 +69,20 @@ async function describe(services: Services, entry: ListEntry, call: Call): Promi
  * and more whose repository exists, needs no catalogue, which many registries do not offer.
  */
 async function* repositories(
-  services: Services,
+  placement: Placement,
   registry: Registry,
   pattern: Pattern,
   call: Call,
 ): AsyncGenerator<RepoPath> {
   const { path, selector } = pattern;
   if (path !== undefined && (selector !== undefined || path.includes("/"))) {
-    if (selector !== undefined || (await hasTags(registry, services.placePath(pattern, path).path, call))) {
+    if (selector !== undefined || (await hasTags(registry, placement.at(path).path, call))) {
       yield path;
       return;
     }
   }
   for await (const full of capability(registry, "repositories")(call)) {
-    const below = services.belowPrefix(pattern, full);
+    const below = placement.below(full);
     if (below !== undefined && matches(pattern, below)) yield below;
   }
 }

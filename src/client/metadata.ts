@@ -1,11 +1,29 @@
-/** What an image says of itself, by the cheapest way: the endpoint's own copy, else ranges of the SIF. Never a download. */
+/** What an image says of itself, by the cheapest way: known already, the endpoint's own copy, ranges of the SIF. Never a download. */
 import type { Call } from "../call.ts";
 import type { ImageMetadata } from "../image/metadata.ts";
 import { readImageMetadata } from "../image/read.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
 import { registryReader } from "../transfer/registry-reader.ts";
+import type { Services } from "./services.ts";
 
-export async function imageMetadata(registry: Registry, image: ImageInfo, call: Call): Promise<ImageMetadata> {
+/** A digest's metadata never changes, so each image is asked once, by whatever endpoint it is met at. */
+export async function imageMetadata(
+  { metadataIndex }: Pick<Services, "metadataIndex">,
+  registry: Registry,
+  image: ImageInfo,
+  call: Call,
+): Promise<ImageMetadata> {
+  const { digest, reference } = image;
+  // The embedded store is as near as the index.
+  if (digest === undefined || reference.scheme === "local") return ask(registry, image, call);
+  const known = await metadataIndex.get(digest);
+  if (known !== undefined) return known;
+  const metadata = await ask(registry, image, call);
+  await metadataIndex.put(digest, metadata);
+  return metadata;
+}
+
+async function ask(registry: Registry, image: ImageInfo, call: Call): Promise<ImageMetadata> {
   const held = await registry.can.metadata?.(image, call);
   if (held !== undefined) return held;
   call.log.verbose(`${registry.name} holds no metadata for this image: reading the SIF by ranges`);

@@ -31,7 +31,7 @@ export interface PullOutcome {
 
 export async function pull(services: Services, input: PullInput, call: Call): Promise<PullOutcome> {
   const target = targetPath(services.cwd, input);
-  const reference = services.place(input.reference);
+  const reference = await services.place(input.reference);
   const registry = await services.open(reference);
   call.log.verbose(`pulling ${formatReference(reference)} from ${registry.name}`);
   const image = await registry.resolve(reference, architectureOption(input.architecture), call);

@@ -6,11 +6,12 @@ import { readImageMetadata } from "../image/read.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
 import type { PlacedReference, Reference, Tag } from "../reference/reference.ts";
-import { capability, type PushResult } from "../registry/registry.ts";
+import { capability, type PushResult, type Quota } from "../registry/registry.ts";
 import { fileReader, openFileSource } from "../transfer/file-source.ts";
 import type { Source } from "../transfer/source.ts";
-import { withTag } from "./default-registry.ts";
+import { withTag } from "./placement.ts";
 import type { Services } from "./services.ts";
+import { requireSignature } from "./signature.ts";
 
 export interface PushInput {
   readonly file: string;
@@ -20,6 +21,8 @@ export interface PushInput {
   readonly description?: string;
   /** Send a file that is no SIF. */
   readonly anyFile?: boolean;
+  /** Send an unsigned image to an endpoint that asks for a signature. */
+  readonly allowUnsigned?: boolean;
   readonly plainManifest?: boolean;
 }
 
@@ -40,6 +43,9 @@ export interface PushOutcome {
   readonly manifest: Digest | undefined;
   readonly size: number;
   readonly transfer: PushResult["transfer"];
+  readonly quota: Quota | undefined;
+  /** The container's page for people. */
+  readonly page: string | undefined;
 }
 
 /** @throws SregistryError IMAGE_INVALID for a file that is no whole SIF, unless `anyFile`. No request is made. */
@@ -47,10 +53,16 @@ export async function planPush(services: Services, input: PushInput): Promise<Pu
   const file = resolvePath(services.cwd, input.file);
   const source = await openFileSource(file);
   const metadata = input.anyFile === true ? undefined : await metadataOfFile(file);
-  const placed = services.place(input.reference);
-  const tags = input.tags ?? (placed.selector.kind === "tag" ? [placed.selector.tag] : []);
+  const placed = await services.place(input.reference);
+  const tags = input.tags ?? tagsOf(placed);
   const reference = tags[0] === undefined ? placed : withTag(placed, tags[0]);
   return { file, source, metadata, reference, tags };
+}
+
+/** `library://path:a,b` names several. */
+function tagsOf({ selector, ...reference }: PlacedReference): readonly Tag[] {
+  if (selector.kind !== "tag") return [];
+  return reference.scheme === "library" && reference.tags !== undefined ? reference.tags : [selector.tag];
 }
 
 async function metadataOfFile(file: string): Promise<ImageMetadata> {
@@ -64,6 +76,7 @@ export async function push(services: Services, input: PushInput, call: Call): Pr
   const registry = await services.open(reference);
   call.log.verbose(`pushing ${plan.file} (${source.size} bytes) to ${registry.name}`);
   const send = capability(registry, "push");
+  if (registry.signedOnly === true && input.allowUnsigned !== true) await requireSignature(plan.file, call);
   const result = await send(
     {
       reference,
@@ -84,5 +97,7 @@ export async function push(services: Services, input: PushInput, call: Call): Pr
     manifest: result.manifest,
     size: source.size,
     transfer: result.transfer,
+    quota: result.quota,
+    page: result.page,
   };
 }

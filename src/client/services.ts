@@ -1,27 +1,38 @@
 /** What the operations stand on: one transport, one chooser of endpoints, one default registry; each built on first use. */
-import { readFile } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import type { Log } from "../call.ts";
 import { type Config, loadConfig } from "../config/config.ts";
 import { type Credentials, createCredentials } from "../credentials/chain.ts";
-import { SregistryError } from "../errors.ts";
-import { baseUrl } from "../http/address.ts";
 import type { CredentialSource } from "../http/credential.ts";
-import { createTransport } from "../http/index.ts";
 import type { Transport } from "../http/transport.ts";
 import { parseRepoPath } from "../reference/name.ts";
 import type { Pattern } from "../reference/pattern.ts";
 import type { Host, PlacedReference, Reference, RepoPath } from "../reference/reference.ts";
-import { createOpener, type Opener } from "../registry/open.ts";
+import { createOpener, type Opener, type Protocol } from "../registry/open.ts";
 import type { Registry } from "../registry/registry.ts";
+import { type MetadataIndex, openMetadataIndex } from "../transfer/metadata-index.ts";
 import { createUploadSessions } from "../transfer/sessions.ts";
-import { chooseDefault, placePath, placeReference, unplace, withoutPrefix } from "./default-registry.ts";
+import { bearer } from "./bearer.ts";
+import type { DefaultRegistry } from "./default-registry.ts";
+import { createLibraries, type Libraries } from "./libraries.ts";
+import { parallelSettings } from "./parallel.ts";
+import { placePath, placeReference, unplace, withoutPrefix } from "./placement.ts";
+import { createTransports } from "./transports.ts";
 
+export type { Protocol } from "../registry/open.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the command line (or a program that uses the API) decides; the configuration fills in the rest. */
 export interface ServiceFlags {
   readonly registry?: string | undefined;
+  /** Address of a library, for this run. */
+  readonly library?: string | undefined;
+  /** `library` was typed, so that it is the default registry too. */
+  readonly libraryTyped?: boolean;
+  /** Another remote.yaml than the usual one. */
+  readonly config?: string | undefined;
+  /** How a Singularity Registry Server is spoken to. */
+  readonly protocol?: Protocol | undefined;
   readonly store?: string | undefined;
   readonly authfile?: string | undefined;
   readonly caFile?: string | undefined;
@@ -42,6 +53,16 @@ export interface ServiceOptions {
   readonly flags: ServiceFlags;
 }
 
+/** Names at one endpoint, as a pattern or a reference names it. */
+export interface Placement {
+  /** The repository `path` there. */
+  at(path: RepoPath): PlacedReference;
+  /** As the user would write it: without scheme at the default registry. */
+  shown(reference: PlacedReference): Reference;
+  /** `path` below the default registry's prefix; undefined when it is elsewhere. */
+  below(path: RepoPath): RepoPath | undefined;
+}
+
 export interface Services extends AsyncDisposable {
   readonly cwd: string;
   readonly open: Opener;
@@ -50,98 +71,89 @@ export interface Services extends AsyncDisposable {
   /** Directory of the content-addressed image cache. */
   readonly cacheDirectory: string;
   readonly config: Config;
-  place(reference: Reference): PlacedReference;
-  /** The repository `path`, as a pattern names it, at the pattern's endpoint. */
-  placePath(pattern: Pattern, path: RepoPath): PlacedReference;
-  /** As the user would write it: without scheme at the default registry. */
-  unplace(reference: PlacedReference): Reference;
-  /** A repository of the pattern's endpoint below the default registry's prefix; undefined when it is elsewhere. */
-  belowPrefix(pattern: Pattern, path: RepoPath): RepoPath | undefined;
+  /** What images said of themselves, by digest. */
+  readonly metadataIndex: MetadataIndex;
+  place(reference: Reference): Promise<PlacedReference>;
+  placement(pattern: Pattern): Promise<Placement>;
   openFor(pattern: Pattern): Promise<Registry>;
-  /** For requests to `host`, with its logins; --insecure-tls applies to it alone. */
-  transport(host: Host): Transport;
-  /** The same without any login: to prove one. */
+  /** Without any login. */
   anonymousTransport(host: Host): Transport;
+  /** With one login: to prove it, or for what only its owner is told. */
+  transportWith(host: Host, credentials: CredentialSource): Transport;
+  /** Where configuration files are looked for. */
+  readonly places: { readonly env: Environment; readonly home: string; readonly file: string | undefined };
   baseUrl(host: Host): URL;
   /** Token servers that the user vouches for, for this registry. */
   trustedRealms(host: Host): readonly string[];
   readonly credentials: Credentials;
+  /** Remotes, and the libraries behind them. */
+  readonly libraries: Libraries;
 }
 
-export async function createServices({ env, home, cwd, userAgent, log, flags }: ServiceOptions): Promise<Services> {
+export async function createServices(options: ServiceOptions): Promise<Services> {
+  const { env, home, cwd, userAgent, log, flags } = options;
   const config = await loadConfig({ env, home });
-  const { registry: chosen, why } = chooseDefault(flags.registry, config.registry);
-  const sayWhy = once(() => log.verbose(`default registry: ${why}`));
   const data = env["XDG_DATA_HOME"] || join(home, ".local", "share");
   const caches = env["XDG_CACHE_HOME"] || join(home, ".cache");
   const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
   const store = resolvePath(cwd, flags.store ?? config.store ?? join(data, "sregistry", "registry"));
   const credentials = createCredentials({ env, home, authfile: flags.authfile ?? config.authfile, log });
-  const trustedRealms = (host: Host): readonly string[] => [
-    ...(flags.trustRealm ?? []),
-    ...(config.trustedRealms.get(host) ?? []),
-  ];
-  const made: Transport[] = [];
-  const makeTransport = (host: Host, credentials?: CredentialSource): Transport => {
-    refuseOffline(flags.offline === true, host);
-    const transport = createTransport({
-      userAgent,
-      env,
-      caFile: flags.caFile ?? config.caFile,
-      readFile: (path) => readFile(path, "utf8"),
-      insecureHosts: flags.insecureTls === true ? [host] : [],
-      trustedRealms: trustedRealms(host),
-      log,
-      ...(config.retryAfterLimit === undefined ? {} : { retry: { longestRetryAfter: config.retryAfterLimit } }),
-      ...(credentials === undefined ? {} : { credentials }),
-    });
-    made.push(transport);
-    return transport;
-  };
-  const transport = remembered((host: Host) => makeTransport(host, credentials));
-  /** Loopback is plain http by default only: an https URL, or a flag about certificates, asks for TLS there too. */
-  const withTls = (host: Host): boolean => {
-    if (flags.plainHttp === true) return false;
-    const named = chosen.kind === "oras" && chosen.host === host && chosen.plainHttp === false;
-    return named || flags.insecureTls === true || flags.caFile !== undefined;
-  };
-  const plainHttp = (host: Host): boolean =>
-    flags.plainHttp === true ||
-    config.plainHttp.includes(host) ||
-    (chosen.kind === "oras" && chosen.host === host && chosen.plainHttp === true);
+  const transports = createTransports({ env, userAgent, log, flags, config });
+  const libraries = createLibraries({ ...options, config, transports, cache: join(caches, "sregistry") });
+  const uploadSessions = createUploadSessions(join(state, "sregistry", "uploads"));
+  const transport = remembered((host: Host) => transports.make(host, { credentials }));
+  const open = createOpener({
+    store,
+    transport,
+    anonymousTransport: (host) => transports.make(host),
+    bearerTransport: (host, token) => transports.make(host, { credentials: bearer(host, token) }),
+    baseUrl: transports.baseUrl,
+    library: libraries.open,
+    shub: libraries.shub,
+    // The old client chose what it spoke by this variable.
+    protocol: flags.protocol ?? (env["SREGISTRY_CLIENT"] === "registry" ? "hmac" : "auto"),
+    parallel: parallelSettings(env, log),
+    uploadSessions,
+    hostRules: config.hosts,
+  });
   const services: Services = {
     cwd,
     store,
     cacheDirectory: resolvePath(cwd, cacheDirectory(env, caches)),
     config,
+    metadataIndex: openMetadataIndex(join(caches, "sregistry", "metadata"), log),
     credentials,
-    transport,
-    trustedRealms,
-    anonymousTransport: (host) => makeTransport(host),
-    baseUrl: (host) => (withTls(host) ? new URL(`https://${host}/`) : baseUrl(host, { plainHttp: plainHttp(host) })),
-    open: createOpener({
-      store,
-      transport,
-      baseUrl: (host) => services.baseUrl(host),
-      uploadSessions: createUploadSessions(join(state, "sregistry", "uploads")),
-      hostRules: config.hosts,
-    }),
-    place(reference) {
-      if (reference.scheme === undefined) sayWhy();
-      return placeReference(reference, chosen);
+    libraries,
+    trustedRealms: transports.trustedRealms,
+    anonymousTransport: (host) => transports.make(host),
+    transportWith: (host, one) => transports.make(host, { credentials: one }),
+    places: { env, home, file: flags.config },
+    baseUrl: transports.baseUrl,
+    open,
+    async place(reference) {
+      return reference.scheme === undefined ? placeReference(reference, await libraries.default()) : reference;
     },
-    placePath(pattern, path) {
-      if (pattern.scheme === undefined) sayWhy();
-      return placePath(pattern, path, chosen);
+    async placement(pattern) {
+      return pattern.scheme === undefined ? atDefault(await libraries.default()) : elsewhere(pattern);
     },
-    unplace: (reference) => unplace(reference, chosen),
-    belowPrefix: ({ scheme }, path) => (scheme === undefined ? withoutPrefix(path, chosen) : path),
-    openFor: (pattern) => services.open(placePath(pattern, pattern.path ?? ANY, chosen)),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(made.map((one) => one.close()));
+    async openFor(pattern) {
+      return open((await services.placement(pattern)).at(pattern.path ?? ANY));
     },
+    [Symbol.asyncDispose]: () => transports[Symbol.asyncDispose](),
   };
   return services;
+}
+
+function atDefault(registry: DefaultRegistry): Placement {
+  return {
+    at: (path) => placePath({}, path, registry),
+    shown: (reference) => unplace(reference, registry),
+    below: (path) => withoutPrefix(path, registry),
+  };
+}
+
+function elsewhere(pattern: Pattern): Placement {
+  return { at: (path) => placePath(pattern, path, { kind: "local" }), shown: (one) => one, below: (path) => path };
 }
 
 function remembered<K, V>(make: (key: K) => V): (key: K) => V {
@@ -157,21 +169,6 @@ function remembered<K, V>(make: (key: K) => V): (key: K) => V {
 function cacheDirectory(env: Environment, caches: string): string {
   const shared = env["APPTAINER_CACHEDIR"] || env["SINGULARITY_CACHEDIR"] || caches;
   return env["SREGISTRY_CACHEDIR"] || join(shared, "sregistry");
-}
-
-function once(work: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) work();
-    done = true;
-  };
-}
-
-function refuseOffline(offline: boolean, host: Host): void {
-  if (!offline) return;
-  throw new SregistryError("NETWORK", `${host} cannot be asked: --offline opens no connection`, {
-    hint: "run it once without --offline",
-  });
 }
 
 /** Opening an endpoint asks for a path; which one does not matter. */

@@ -4,7 +4,7 @@ import { formatReference } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import type { Reference, Tag } from "../reference/reference.ts";
 import { capability } from "../registry/registry.ts";
-import { withTag } from "./default-registry.ts";
+import { withTag } from "./placement.ts";
 import type { Services } from "./services.ts";
 
 export interface TagOutcome {
@@ -17,7 +17,7 @@ export async function tag(
   names: readonly Tag[],
   call: Call,
 ): Promise<TagOutcome> {
-  const reference = services.place(source);
+  const reference = await services.place(source);
   const registry = await services.open(reference);
   const setTags = capability(registry, "tag");
   const image = await registry.resolve(reference, {}, call);

@@ -1,12 +1,24 @@
 /** The flags that every verb understands, before or after the verb's name. */
+import type { Protocol } from "../client/services.ts";
 import type { ProgressMode } from "../terminal/progress.ts";
 import type { Flags, OptionSpec } from "./verb.ts";
 
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   {
     flags: "--registry <name>",
-    description: "default registry for names without scheme: local, oras://HOST[/PATH] or a URL",
+    description: "default registry for names without scheme: a remote, local, oras://HOST[/PATH] or a URL",
   },
+  {
+    flags: "--library <url>",
+    description: "the library that library:// and names without scheme stand for in this run",
+    env: ["APPTAINER_LIBRARY", "SINGULARITY_LIBRARY"],
+  },
+  {
+    flags: "--protocol <name>",
+    description: "how a Singularity Registry Server is spoken to",
+    choices: ["auto", "library", "hmac"],
+  },
+  { flags: "-c, --config <file>", description: "another remote.yaml than Singularity's" },
   { flags: "--store <dir>", description: "directory of the embedded registry" },
   { flags: "-q, --quiet", description: "only the answer, warnings and errors" },
   { flags: "-v, --verbose", description: "say what is asked of whom, and which file a login came from" },
@@ -39,6 +51,10 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
 
 export interface GlobalFlags {
   readonly registry: string | undefined;
+  readonly library: string | undefined;
+  readonly libraryTyped: boolean;
+  readonly protocol: Protocol | undefined;
+  readonly config: string | undefined;
   readonly store: string | undefined;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -60,6 +76,10 @@ export interface GlobalFlags {
 export function globalFlags(flags: Flags): GlobalFlags {
   return {
     registry: flags.text("registry"),
+    library: flags.text("library"),
+    libraryTyped: flags.typed("library"),
+    protocol: protocol(flags.text("protocol")),
+    config: flags.text("config"),
     store: flags.text("store"),
     quiet: flags.on("quiet"),
     verbose: flags.on("verbose"),
@@ -76,6 +96,10 @@ export function globalFlags(flags: Flags): GlobalFlags {
     timeout: flags.duration("timeout"),
     authfile: flags.text("authfile"),
   };
+}
+
+function protocol(text: string | undefined): Protocol | undefined {
+  return text === "auto" || text === "library" || text === "hmac" ? text : undefined;
 }
 
 function progressMode(text: string | undefined): ProgressMode {

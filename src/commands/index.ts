@@ -28,6 +28,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./list.ts")).list,
   },
   {
+    name: "search",
+    group: "Images",
+    summary: "find images by a part of their name or description",
+    load: async () => (await import("./search.ts")).search,
+  },
+  {
     name: "inspect",
     group: "Images",
     summary: "show what an image says of itself, remote or in a file",
@@ -58,15 +64,27 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./get.ts")).get,
   },
   {
+    name: "remote",
+    group: "Registries",
+    summary: "the endpoints that Singularity shares: add, list, use, remove, login, logout, status",
+    load: async () => (await import("./remote.ts")).remote,
+  },
+  {
+    name: "collection",
+    group: "Registries",
+    summary: "create a collection",
+    load: async () => (await import("./collection.ts")).collection,
+  },
+  {
     name: "login",
     group: "Registries",
-    summary: "check and keep the credentials of a host",
+    summary: "check and keep the credentials of a remote or a host",
     load: async () => (await import("./login.ts")).login,
   },
   {
     name: "logout",
     group: "Registries",
-    summary: "forget the credentials of a host",
+    summary: "forget the credentials of a remote or a host",
     load: async () => (await import("./logout.ts")).logout,
   },
   {

@@ -1,21 +1,27 @@
 import { login as loginTo } from "../client/login.ts";
+import { isRemote } from "../client/remotes.ts";
+import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { parseHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
 import { Secret } from "../secret.ts";
-import { defineVerb, requireWord } from "./verb.ts";
+import { loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
+import { defineVerb } from "./verb.ts";
 
 interface Input {
-  readonly host: Host;
+  /** A remote's name or a registry's host; undefined: the active remote. */
+  readonly where: string | undefined;
   readonly username: string | undefined;
   readonly passwordStdin: boolean;
+  readonly token: TokenInput;
 }
 
 export const login = defineVerb<Input>({
-  arguments: [{ name: "<host>", description: "the registry's host, with its port" }],
+  arguments: [{ name: "[where]", description: "a remote's name, or a registry's host; default the active remote" }],
   options: [
-    { flags: "-u, --username <name>", description: "user name" },
+    { flags: "-u, --username <name>", description: "user name at a registry's host" },
     { flags: "--password-stdin", description: "read the password or token from standard input", noEnv: true },
+    ...TOKEN_OPTIONS,
     {
       flags: "-p, --password <secret>",
       description: "refused: everybody on this machine could read it",
@@ -26,35 +32,54 @@ export const login = defineVerb<Input>({
   examples: [
     { command: "sregistry login ghcr.io", says: "asks for name and password" },
     { command: "echo $TOKEN | sregistry login ghcr.io -u me --password-stdin", says: "in a script" },
+    { command: "sregistry login DinosaurCloud --token-file token", says: "a remote of remote.yaml" },
   ],
   parse(words, flags) {
-    const host = hostOf(requireWord(words, 0, "the host"));
+    const [where] = words;
     if (flags.text("password") !== undefined) {
       throw new SregistryError(
         "USAGE",
         "--password is refused: a command line is visible to every user of this machine",
         {
-          hint: `use --password-stdin: ... | sregistry login ${host} --username NAME --password-stdin`,
+          hint: `use --password-stdin: ... | sregistry login ${where ?? "HOST"} --username NAME --password-stdin`,
         },
       );
     }
-    return { host, username: flags.text("username"), passwordStdin: flags.on("password-stdin") };
-  },
-  async run({ host, username, passwordStdin }, context) {
-    const { prompt } = context.terminal;
-    if (passwordStdin && username === undefined) {
-      throw new SregistryError("USAGE", "--password-stdin needs a --username");
+    const token = tokenInput(flags);
+    if (token.stdin && flags.on("password-stdin")) {
+      throw new SregistryError("USAGE", "--token-stdin and --password-stdin cannot both read standard input");
     }
-    const user = username ?? (await prompt.text(`User name at ${host}:`, "--username"));
-    const password = passwordStdin
-      ? (await context.readInput()).replace(/\r?\n$/, "")
-      : await prompt.password(`Password of ${user} at ${host}:`, "--password-stdin");
-    const [services, call] = await Promise.all([context.services(), context.call()]);
-    const stored = await loginTo(services, { host, username: user, password: new Secret(password) }, call);
-    call.log.info(`Login succeeded; stored in ${stored.path}`);
-    if (context.flags.json) await context.terminal.json({ host, username: user, stored: stored.path });
+    return { where, username: flags.text("username"), passwordStdin: flags.on("password-stdin"), token };
+  },
+  async run(input, context) {
+    const { where } = input;
+    if (where === undefined || (await isRemote(await context.services(), where))) {
+      return loginToRemote(where, input.token, context);
+    }
+    if (input.token.stdin || input.token.file !== undefined) {
+      throw new SregistryError("USAGE", `${JSON.stringify(where)} is no remote, and a token alone is for remotes`, {
+        hint: "sregistry remote list; a registry's host takes --username and --password-stdin",
+      });
+    }
+    return loginToHost(hostOf(where), input, context);
   },
 });
+
+async function loginToHost(host: Host, { username, passwordStdin }: Input, context: Context): Promise<void> {
+  const { prompt } = context.terminal;
+  if (passwordStdin && username === undefined) {
+    throw new SregistryError("USAGE", "--password-stdin needs a --username");
+  }
+  const user = username ?? (await prompt.text(`User name at ${host}:`, "--username"));
+  const password = passwordStdin
+    ? (await context.readInput()).replace(/\r?\n$/, "")
+    : await prompt.password(`Password of ${user} at ${host}:`, "--password-stdin");
+  if (password === "") throw new SregistryError("USAGE", "the password is empty");
+  const [services, call] = await Promise.all([context.services(), context.call()]);
+  const stored = await loginTo(services, { host, username: user, password: new Secret(password) }, call);
+  call.log.info(`Login succeeded; stored in ${stored.path}`);
+  if (context.flags.json) await context.terminal.json({ host, username: user, stored: stored.path });
+}
 
 /** `oras://ghcr.io`, `docker://ghcr.io` and `https://ghcr.io/` are understood as their host. */
 export function hostOf(word: string): Host {

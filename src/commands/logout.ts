@@ -1,17 +1,26 @@
 import { logout as logoutFrom } from "../client/login.ts";
-import type { Host } from "../reference/reference.ts";
+import { isRemote, logoutRemote } from "../client/remotes.ts";
 import { hostOf } from "./login.ts";
-import { defineVerb, requireWord } from "./verb.ts";
+import { defineVerb } from "./verb.ts";
 
-export const logout = defineVerb<{ readonly host: Host }>({
-  arguments: [{ name: "<host>", description: "the registry's host, with its port" }],
+export const logout = defineVerb<{ readonly where: string | undefined }>({
+  arguments: [{ name: "[where]", description: "a remote's name, or a registry's host; default the active remote" }],
   options: [],
-  examples: [{ command: "sregistry logout ghcr.io", says: "forget the login" }],
-  parse: (words) => ({ host: hostOf(requireWord(words, 0, "the host")) }),
-  async run({ host }, context) {
+  examples: [
+    { command: "sregistry logout ghcr.io", says: "forget the login" },
+    { command: "sregistry logout DinosaurCloud", says: "forget a remote's token" },
+  ],
+  parse: (words) => ({ where: words[0] }),
+  async run({ where }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
+    if (where === undefined || (await isRemote(services, where))) {
+      const { remote, path } = await logoutRemote(services, where, call);
+      call.log.info("Logout succeeded");
+      return context.flags.json ? context.terminal.json({ remote, removed: path }) : undefined;
+    }
+    const host = hostOf(where);
     const removed = await logoutFrom(services, host, call);
     call.log.info(`Removed the login for ${host} from ${removed.path}`);
-    if (context.flags.json) await context.terminal.json({ host, removed: removed.path });
+    return context.flags.json ? context.terminal.json({ host, removed: removed.path }) : undefined;
   },
 });

@@ -1,12 +1,15 @@
-import { withTag } from "../client/default-registry.ts";
-import { type PushInput, planPush, push as pushImage } from "../client/push.ts";
+import { withTag } from "../client/placement.ts";
+import { type PushInput, type PushOutcome, planPush, push as pushImage } from "../client/push.ts";
 import { SregistryError } from "../errors.ts";
 import { formatReference } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
 import type { Tag } from "../reference/reference.ts";
+import { formatSize } from "../terminal/units.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
+
+type Quota = NonNullable<PushOutcome["quota"]>;
 
 interface Input extends PushInput {
   readonly dryRun: boolean;
@@ -64,6 +67,8 @@ export const push = defineVerb<Input>({
     const call = await context.call();
     const outcome = await pushImage(services, input, call);
     if (outcome.transfer === "present") call.log.info("the registry holds this image already; only names were set");
+    if (outcome.quota !== undefined) call.log.info(quotaWords(outcome.quota));
+    if (outcome.page !== undefined) call.log.info(`Container URL: ${outcome.page}`);
     if (context.flags.json) return context.terminal.json({ ...outcome });
     return context.terminal.line(outcome.pinned);
   },
@@ -76,10 +81,18 @@ function pushOptions(named: string, flags: Flags): Omit<Input, "file" | "referen
   return {
     dryRun: flags.on("dry-run"),
     anyFile: flags.on("any-file"),
+    allowUnsigned: flags.on("allow-unsigned"),
     plainManifest: flags.on("plain-manifest"),
     ...(tags.length === 0 ? {} : { tags }),
     ...(description === undefined ? {} : { description }),
   };
+}
+
+/** In the words of `singularity push`. */
+function quotaWords({ used, total }: Quota): string {
+  if (total === undefined) return `Library storage: using ${formatSize(used)} out of unlimited quota`;
+  const percent = total === 0 ? 100 : (used / total) * 100;
+  return `Library storage: using ${formatSize(used)} out of ${formatSize(total)} quota (${percent.toFixed(1)}% used)`;
 }
 
 /** The tag of the reference itself, if one was written: `push FILE lab/tool:1.0 --tag latest` sets both. */

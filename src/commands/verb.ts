@@ -61,9 +61,16 @@ export function defineVerb<Input>(verb: Verb<Input>): AnyVerb {
 /** Flag values by their long name without dashes, as Commander or the environment gave them. */
 export class Flags {
   readonly #values: ReadonlyMap<string, unknown>;
+  readonly #typed: ReadonlySet<string>;
 
-  constructor(values: ReadonlyMap<string, unknown>) {
+  /** `typed`: names that are from the command line, not from the environment. */
+  constructor(values: ReadonlyMap<string, unknown>, typed: ReadonlySet<string> = new Set()) {
     this.#values = values;
+    this.#typed = typed;
+  }
+
+  typed(name: string): boolean {
+    return this.#typed.has(name);
   }
 
   on(name: string): boolean {

@@ -17,6 +17,8 @@ export interface ConfigEdits {
   /** @throws SregistryError USAGE for a name that cannot be one. */
   addRemote(name: string, uri: string): Promise<void>;
   removeRemote(name: string): Promise<void>;
+  /** Tokens are looked for in the system's keyring from now on. */
+  useKeyring(): Promise<void>;
 }
 
 export function configEdits(options: Pick<ConfigOptions, "env" | "home">, signal: AbortSignal): ConfigEdits {
@@ -33,6 +35,7 @@ export function configEdits(options: Pick<ConfigOptions, "env" | "home">, signal
       }
       await change((edit) => edit.set(["remotes", name], uri));
     },
+    useKeyring: () => change((edit) => edit.set(["keyring"], true)),
     removeRemote: (name) => change((edit) => edit.delete(["remotes", name])),
   };
 }

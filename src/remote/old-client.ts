@@ -21,8 +21,6 @@ export interface OldClientSettings {
   readonly environment: OldClient | undefined;
   /** Of `~/.sregistry`, where the environment names no other server. */
   readonly file: OldClient | undefined;
-  /** The backend it spoke to: `registry`, `hub`, ... */
-  readonly client: string | undefined;
 }
 
 /** @throws SregistryError CONFIG_INVALID naming what is broken: a login that cannot be read is not "no login". */
@@ -54,7 +52,6 @@ export async function loadOldClient(env: Environment, home: string): Promise<Old
             "SREGISTRY_REGISTRY_TOKEN",
           ),
     file: kept === undefined ? undefined : login(kept, username ?? fileUser, token ?? fileToken, path),
-    client: env["SREGISTRY_CLIENT"] || text(secrets, "SREGISTRY_CLIENT", path),
   };
 }
 

@@ -1,0 +1,25 @@
+/** Where an endpoint takes signed images only: there has to be a signature, and it has to be of these very bytes. */
+import type { Call } from "../call.ts";
+import { SregistryError } from "../errors.ts";
+import { readSif } from "../image/sif.ts";
+import { verifySignedObjects } from "../image/verify.ts";
+import { fileReader } from "../transfer/file-source.ts";
+
+const TIP = "push it unsigned with -U, or sign it first: singularity sign";
+
+/**
+ * What the signatures cover is checked; whose they are is not, which takes the signer's key.
+ * @throws SregistryError INTEGRITY for an image that is not signed, or was changed after it was.
+ */
+export async function requireSignature(file: string, { log, signal }: Call): Promise<void> {
+  await using reader = await fileReader(file);
+  const { signed, intact, signatures, problems } = await verifySignedObjects(reader, await readSif(reader), signal);
+  if (!signed)
+    throw new SregistryError("INTEGRITY", `${file} is not signed, and this library wants it to be`, { hint: TIP });
+  if (!intact) {
+    const [problem = "it does not cover the image"] = [...signatures.flatMap(({ problems: own }) => own), ...problems];
+    throw new SregistryError("INTEGRITY", `${file} is not what was signed: ${problem}`, { hint: TIP });
+  }
+  const keys = signatures.map(({ fingerprint }) => fingerprint ?? "a key that is not named").join(", ");
+  log.verbose(`signed by ${keys}: the bytes are those that were signed; whose key it is was not verified`);
+}

@@ -1,0 +1,41 @@
+import { createCollection } from "../client/collection.ts";
+import { SregistryError } from "../errors.ts";
+import type { Pattern } from "../reference/pattern.ts";
+import { endpointPattern } from "./search.ts";
+import { defineVerb, requireWord } from "./verb.ts";
+
+interface Input {
+  readonly name: string;
+  readonly where: Pattern;
+  readonly private: boolean;
+}
+
+export const collection = defineVerb<Input>({
+  arguments: [
+    { name: "<action>", description: "create" },
+    { name: "<name>", description: "the collection's name" },
+    { name: "[where]", description: "an endpoint: library://, library://HOST; default the default registry" },
+  ],
+  options: [{ flags: "--private", description: "only its owner and contributors see it", noEnv: true }],
+  examples: [
+    { command: "sregistry collection create dinosaur", says: "at the default registry" },
+    { command: "sregistry collection create lab --private", says: "one that others do not see" },
+  ],
+  parse(words, flags) {
+    const action = requireWord(words, 0, "what to do with a collection");
+    if (action !== "create") {
+      throw new SregistryError("USAGE", `collection ${JSON.stringify(action)} is not known`, {
+        hint: "sregistry collection create NAME",
+      });
+    }
+    const name = requireWord(words, 1, "the collection's name");
+    return { name, where: endpointPattern(words[2]), private: flags.on("private") };
+  },
+  async run(input, context) {
+    const [services, call] = await Promise.all([context.services(), context.call()]);
+    const made = await createCollection(services, input, call);
+    if (made.name !== input.name) call.log.info(`the registry calls it ${made.name}`);
+    if (context.flags.json) return context.terminal.json({ collection: made });
+    return context.terminal.line(made.name);
+  },
+});

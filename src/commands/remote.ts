@@ -1,0 +1,145 @@
+import {
+  addRemote,
+  listRemotes,
+  loginPassword,
+  logoutRemote,
+  remoteStatus,
+  removeRemote,
+  useRemote,
+} from "../client/remotes.ts";
+import type { Context } from "../context.ts";
+import { SregistryError } from "../errors.ts";
+import { remoteTables, statusTable } from "./remote-text.ts";
+import { loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
+import { defineVerb, type Flags, requireWord } from "./verb.ts";
+
+/** What each action takes: the least and the most words behind it. */
+const ACTIONS = {
+  add: { least: 2, most: 2, usage: "sregistry remote add NAME URI" },
+  list: { least: 0, most: 0, usage: "sregistry remote list" },
+  use: { least: 1, most: 1, usage: "sregistry remote use NAME" },
+  remove: { least: 1, most: 1, usage: "sregistry remote remove NAME" },
+  login: { least: 0, most: 1, usage: "sregistry remote login [NAME]" },
+  logout: { least: 0, most: 1, usage: "sregistry remote logout [NAME]" },
+  status: { least: 0, most: 1, usage: "sregistry remote status [NAME]" },
+  "get-login-password": { least: 0, most: 0, usage: "sregistry remote get-login-password" },
+} as const;
+
+type Action = keyof typeof ACTIONS;
+
+interface Input {
+  readonly action: Action;
+  readonly words: readonly string[];
+  readonly insecure: boolean;
+  readonly login: boolean;
+  readonly makeActive: boolean;
+  readonly token: TokenInput;
+}
+
+export const remote = defineVerb<Input>({
+  arguments: [
+    { name: "<action>", description: Object.keys(ACTIONS).join(", ") },
+    { name: "[words...]", description: "a remote's name, for add its address too" },
+  ],
+  options: [
+    { flags: "-i, --insecure", description: "add: plain http", noEnv: true },
+    { flags: "--no-login", description: "add: do not ask for a token", noEnv: true },
+    { flags: "--use", description: "add: make it the active remote at once", noEnv: true },
+    { flags: "-n, --no-default", description: "add: leave the active remote as it is", hidden: true, noEnv: true },
+    ...TOKEN_OPTIONS,
+  ],
+  examples: [
+    { command: "sregistry remote add --insecure --no-login DinosaurCloud 127.0.0.1", says: "a registry without https" },
+    { command: "sregistry remote login DinosaurCloud", says: "asks for a token, and verifies it" },
+    { command: "sregistry remote add lab oras://ghcr.io/lab", says: "an OCI registry under a name" },
+    { command: "sregistry remote use lab", says: "where names without scheme belong from now on" },
+    { command: "sregistry remote status", says: "does it answer, and who is logged in" },
+  ],
+  parse(words, flags) {
+    const action = requireWord(words, 0, "what to do with remotes");
+    if (!isAction(action)) {
+      throw new SregistryError("USAGE", `remote ${JSON.stringify(action)} is not known`, {
+        hint: `sregistry remote ${Object.keys(ACTIONS).join("|")}`,
+      });
+    }
+    return { action, words: checkedWords(action, words.slice(1)), ...options(flags) };
+  },
+  async run(input, context) {
+    const [name = ""] = input.words;
+    const services = await context.services();
+    const call = await context.call();
+    switch (input.action) {
+      case "add":
+        return add(input, context);
+      case "list": {
+        const remotes = await listRemotes(services, call);
+        return context.flags.json
+          ? context.terminal.json({ ...remotes })
+          : context.terminal.block(remoteTables(remotes));
+      }
+      case "use":
+        await useRemote(services, name, call);
+        return done(context, { used: name }, `Remote "${name}" now in use.`);
+      case "remove":
+        await removeRemote(services, name, call);
+        return done(context, { removed: name }, `Remote "${name}" removed.`);
+      case "login":
+        return loginToRemote(input.words[0], input.token, context);
+      case "logout": {
+        const { path } = await logoutRemote(services, input.words[0], call);
+        return done(context, { path }, "Logout succeeded");
+      }
+      case "status":
+        return status(input.words[0], context);
+      case "get-login-password":
+        return context.terminal.line((await loginPassword(services, call)).reveal());
+    }
+  },
+});
+
+function isAction(word: string): word is Action {
+  return word in ACTIONS;
+}
+
+function checkedWords(action: Action, words: readonly string[]): readonly string[] {
+  const { least, most, usage } = ACTIONS[action];
+  if (words.length >= least && words.length <= most && !words.includes("")) return words;
+  const takes = least === most ? String(least) : `${least} to ${most}`;
+  throw new SregistryError("USAGE", `remote ${action} takes ${takes} names, and ${words.length} are given`, {
+    hint: usage,
+  });
+}
+
+function options(flags: Flags): Omit<Input, "action" | "words"> {
+  return {
+    insecure: flags.on("insecure"),
+    login: !flags.on("no-login"),
+    makeActive: flags.on("use"),
+    token: tokenInput(flags),
+  };
+}
+
+async function add({ words, insecure, login, makeActive, token }: Input, context: Context): Promise<void> {
+  const [name = "", uri = ""] = words;
+  const [services, call] = await Promise.all([context.services(), context.call()]);
+  const { takesToken } = await addRemote(services, { name, uri, insecure, makeActive }, call);
+  await done(context, { added: name }, `Remote "${name}" added.`);
+  if (takesToken && login) await loginToRemote(name, token, context);
+}
+
+async function status(name: string | undefined, { services, call, terminal, flags }: Context): Promise<void> {
+  const found = await remoteStatus(await services(), name, await call());
+  if (flags.json) await terminal.json({ ...found });
+  else await terminal.block(statusTable(found));
+  if (found.login !== "invalid") return;
+  throw new SregistryError("UNAUTHORIZED", "Authentication token is invalid (please login again).", {
+    hint: `sregistry remote login ${found.remote}`,
+  });
+}
+
+/** What was done is said on stderr; a script that wants it as an answer asks for --json. */
+async function done(context: Context, document: Record<string, unknown>, words: string): Promise<void> {
+  const { log } = await context.call();
+  log.info(words);
+  if (context.flags.json) await context.terminal.json(document);
+}

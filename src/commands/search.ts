@@ -1,0 +1,67 @@
+import { type SearchEntry, search as searchImages } from "../client/search.ts";
+import { SregistryError } from "../errors.ts";
+import { type Pattern, parsePattern } from "../reference/pattern.ts";
+import { ARCHITECTURE_OPTION } from "./shared.ts";
+import { defineVerb, requireWord } from "./verb.ts";
+
+interface Input {
+  readonly query: string;
+  readonly where: Pattern;
+  readonly options: { readonly architecture?: string; readonly signed?: boolean };
+}
+
+export const search = defineVerb<Input>({
+  arguments: [
+    { name: "<query>", description: "part of a name or description; libraries want three characters and more" },
+    {
+      name: "[where]",
+      description: "an endpoint: library://, library://HOST, oras://HOST; default the default registry",
+    },
+  ],
+  options: [
+    {
+      ...ARCHITECTURE_OPTION,
+      description: "only images for this one: amd64, arm64, ...",
+      env: ["SINGULARITY_SEARCH_ARCH"],
+    },
+    { flags: "--signed", description: "only signed images, where the endpoint knows", noEnv: true },
+  ],
+  examples: [
+    { command: "sregistry search lolcow", says: "at the default registry" },
+    { command: "sregistry search lolcow library://", says: "at the active remote's library" },
+  ],
+  parse(words, flags) {
+    const query = requireWord(words, 0, "what to search for");
+    const architecture = flags.text("arch");
+    const options = {
+      ...(architecture === undefined ? {} : { architecture }),
+      ...(flags.on("signed") ? { signed: true } : {}),
+    };
+    return { query, where: endpointPattern(words[1]), options };
+  },
+  async run({ query, where, options }, context) {
+    const [services, call] = await Promise.all([context.services(), context.call()]);
+    const found = searchImages(services, query, where, options, call);
+    if (!context.flags.json) {
+      return context.terminal.table(["NAME", "TAGS", "ARCH", "SIGNED BY", "DESCRIPTION"], rows(found));
+    }
+    const images: SearchEntry[] = [];
+    for await (const entry of found) images.push(entry);
+    return context.terminal.json({ query, images });
+  },
+});
+
+/** `where` names an endpoint, not an image. @throws SregistryError USAGE. */
+export function endpointPattern(word: string | undefined): Pattern {
+  const { path, container, selector, ...endpoint } = parsePattern(word);
+  if (path === undefined && container === undefined && selector === undefined) return endpoint;
+  throw new SregistryError("USAGE", `${JSON.stringify(word)} is no endpoint`, {
+    hint: "write library://, library://HOST or oras://HOST; a remote's name goes with --registry",
+  });
+}
+
+async function* rows(entries: AsyncIterable<SearchEntry>): AsyncGenerator<readonly string[]> {
+  for await (const { name, tags, architecture, signedBy, description } of entries) {
+    yield [name, tags.join(","), architecture ?? "", signedBy.join(","), description ?? ""];
+  }
+}

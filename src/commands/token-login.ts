@@ -1,0 +1,67 @@
+/** Logging in to a remote with a token, as Singularity asks for it. */
+import { readFile } from "node:fs/promises";
+import { loginRemote, tokenPage } from "../client/remotes.ts";
+import type { Context } from "../context.ts";
+import { SregistryError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import type { Flags, OptionSpec } from "./verb.ts";
+
+export interface TokenInput {
+  readonly stdin: boolean;
+  readonly file: string | undefined;
+  /** Undefined: as the configuration says. */
+  readonly keyring: boolean | undefined;
+}
+
+export const TOKEN_OPTIONS: readonly OptionSpec[] = [
+  { flags: "--token-stdin", description: "read the token from standard input", noEnv: true },
+  { flags: "--token-file <file>", description: "read the token from a file's first line", noEnv: true },
+  { flags: "--tokenfile <file>", description: "the same, as Singularity calls it", hidden: true, noEnv: true },
+  { flags: "--keyring", description: "keep the token in the system's keyring instead of remote.yaml" },
+];
+
+export function tokenInput(flags: Flags): TokenInput {
+  const stdin = flags.on("token-stdin");
+  const file = flags.text("token-file") ?? flags.text("tokenfile");
+  if (stdin && file !== undefined) {
+    throw new SregistryError("USAGE", "both --token-stdin and --token-file say where the token is");
+  }
+  return { stdin, file, keyring: flags.on("keyring") ? true : undefined };
+}
+
+/** `name` undefined: the active remote. A wrong token is exit 4, and nothing is stored. */
+export async function loginToRemote(name: string | undefined, input: TokenInput, context: Context): Promise<void> {
+  const [services, call] = await Promise.all([context.services(), context.call()]);
+  const { remote, page } = await tokenPage(services, name);
+  const token = await readToken(input, page, context);
+  const { path } = await loginRemote(services, { remote, token, keyring: input.keyring }, call);
+  call.log.info(`Token stored in ${path}`);
+  if (context.flags.json) await context.terminal.json({ remote, stored: path });
+}
+
+async function readToken(input: TokenInput, page: string, context: Context): Promise<Secret> {
+  if (input.stdin) return checked(await context.readInput(), "standard input");
+  if (input.file !== undefined) return checked(await readTokenFile(input.file), input.file);
+  const { log } = context.terminal;
+  log.info(`Generate an access token at ${page}, and paste it here.`);
+  log.info("Token entered will be hidden for security.");
+  return checked(await context.terminal.prompt.password("Access Token:", "--token-stdin"), "the answer");
+}
+
+async function readTokenFile(file: string): Promise<string> {
+  try {
+    return (await readFile(file, "utf8")).split(/\r?\n/, 1)[0] ?? "";
+  } catch (cause) {
+    throw new SregistryError("USAGE", `--token-file ${file} cannot be read`, { cause });
+  }
+}
+
+/** One trailing newline is how a token comes out of a pipe; any other control character is no part of one. */
+function checked(text: string, where: string): Secret {
+  const token = text.replace(/\r?\n$/, "").trim();
+  if (token === "") throw new SregistryError("USAGE", `${where} holds no token`);
+  if (/[\u0000-\u0020\u007f]/.test(token)) {
+    throw new SregistryError("USAGE", `${where} holds a token with blanks or control characters in it`);
+  }
+  return new Secret(token);
+}
