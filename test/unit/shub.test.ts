@@ -327,7 +327,7 @@ describe("the image", () => {
     hub.on({}, reply(206, { headers: { "content-range": range }, body: BYTES.subarray(4, 9) }));
     expect(await failureOf(read({ start: 4, end: 9 }))).toMatchObject({
       code: "REPLY_INVALID",
-      message: `${hub.host} was asked for bytes 4-8 and sent ${range}`,
+      message: `${hub.host} was asked for bytes 4-8 of shub://lab/app:v1 and sent ${range}`,
     });
   });
 

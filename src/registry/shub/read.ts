@@ -3,10 +3,10 @@ import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import { discard } from "../../http/body.ts";
 import { isHtml, isJson } from "../../http/media-type.ts";
-import { parseContentRange } from "../../http/range.ts";
 import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
 import { formatReference } from "../../reference/format.ts";
+import { rangedPart } from "../ranged.ts";
 import type { BodyPart, ByteRange, ImageInfo } from "../registry.ts";
 import type { Hub } from "./hub.ts";
 
@@ -32,44 +32,12 @@ export async function readImage(
     signal: call.signal,
   });
   if (response.status >= 400) throw await refused(hub, image, response);
+  const name = formatReference(image.reference);
   if (isHtml(response)) {
     await discard(response);
-    const name = formatReference(image.reference);
     throw new SregistryError("REPLY_INVALID", `${response.url.host} sent a web page where ${name} was expected`);
   }
-  return response.status === 206 ? part(response, start, end, image) : whole(response, image);
-}
-
-function whole(response: HttpResponse, { size, reference }: ImageInfo): BodyPart {
-  const length = lengthOf(response);
-  if (size === undefined || length === undefined || length === size) {
-    return { start: 0, total: length ?? size, body: response.body };
-  }
-  response.body.destroy();
-  throw new SregistryError(
-    "INTEGRITY",
-    `${formatReference(reference)} should have ${size} bytes, and ${response.url.host} announces ${length}`,
-  );
-}
-
-function part(response: HttpResponse, start: number, end: number | undefined, { size }: ImageInfo): BodyPart {
-  const text = response.headers.get("content-range");
-  const got = parseContentRange(text);
-  const total = got?.total ?? size;
-  const last = Math.min(end ?? total ?? Number.NaN, total ?? Number.POSITIVE_INFINITY);
-  const right = got !== undefined && got.start === start && got.end === last && (size ?? total) === total;
-  const length = lengthOf(response);
-  if (right && (length === undefined || length === got.end - start)) return { start, total, body: response.body };
-  response.body.destroy();
-  throw new SregistryError(
-    "REPLY_INVALID",
-    `${response.url.host} was asked for bytes ${start}-${end === undefined ? "" : end - 1} and sent ${text ?? "none that it names"}`,
-  );
-}
-
-function lengthOf({ headers }: HttpResponse): number | undefined {
-  const text = headers.get("content-length") ?? "";
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  return rangedPart(response, { start, size: image.size, ...(end === undefined ? {} : { end }) }, name);
 }
 
 async function refused({ name }: Hub, { reference }: ImageInfo, response: HttpResponse): Promise<SregistryError> {

@@ -1,11 +1,12 @@
 /** Two stores behind one set of names: an image is where its protocol pushed it, and its name says nothing of that. */
 import type { Call } from "../../call.ts";
 import { type ErrorCode, isCode } from "../../errors.ts";
+import { formatReference } from "../../reference/format.ts";
 import { isTag } from "../../reference/name.ts";
 import type { PlacedReference, Selector } from "../../reference/reference.ts";
 import type { BodyPart, ByteRange, ImageInfo, Registry, ResolveOptions } from "../registry.ts";
 import type { SregistryApi } from "./api.ts";
-import { containerAt, digestOfVersion, shubName } from "./names.ts";
+import { asStored, containerAt, digestOfVersion, shubName } from "./names.ts";
 import { findRows } from "./rows.ts";
 
 export interface Stores {
@@ -18,9 +19,10 @@ export interface Stores {
 
 export type Kind = "library" | "shub";
 
-/** Where an image was found, and as what. */
+/** Where an image was found, by which name, and as what. */
 interface Found {
   readonly kind: Kind;
+  readonly named: PlacedReference;
   readonly image: ImageInfo;
 }
 
@@ -42,15 +44,19 @@ export class Images {
     this.#stores = stores;
   }
 
+  /** By the name as it is given, then by the one that a push would have made of it. */
   async resolve(reference: PlacedReference, options: ResolveOptions, call: Call): Promise<ImageInfo> {
-    const { first } = this.#stores;
-    try {
-      return this.#keep(reference, await this.#ask(first, reference, options, call));
-    } catch (error) {
-      if (!isCode(error, ...NOT_HERE)) throw error;
-      call.log.verbose(`${words(first)}: ${error.message}; trying ${words(other(first))}`);
-      return this.#keep(reference, await this.#askOther(reference, options, call, error));
-    }
+    const found = await this.#find(reference, options, call).catch(async (error: unknown) => {
+      const stored = asStored(reference);
+      if (stored === reference || !isCode(error, "NOT_FOUND")) throw error;
+      call.log.verbose(`${error.message}; trying ${formatReference(stored)}, as the server stores names`);
+      return this.#find(stored, options, call).catch((second: unknown) => {
+        throw telling(error, second);
+      });
+    });
+    const image: ImageInfo = { ...found.image, reference };
+    this.#found.set(image, found);
+    return image;
   }
 
   /** From where it was resolved; where that has the name and not the bytes, from the other, if it is the same image. */
@@ -62,48 +68,40 @@ export class Images {
       if (!isCode(error, "NOT_FOUND")) throw error;
       const kind = other(found.kind);
       call.log.verbose(`${words(found.kind)}: ${error.message}; trying ${words(kind)}`);
-      const { image: twin } = await this.#ask(kind, image.reference, {}, call).catch((second: unknown) => {
+      const twin = await this.#ask(kind, found.named, {}, call).catch((second: unknown) => {
         throw telling(error, second);
       });
-      if (image.digest !== undefined && twin.digest !== undefined && twin.digest !== image.digest) throw error;
-      const part = await this.#stores[kind].read(twin, range, call);
-      this.#found.set(image, { kind, image: twin });
+      const { digest } = twin.image;
+      if (image.digest !== undefined && digest !== undefined && digest !== image.digest) throw error;
+      const part = await this.#stores[kind].read(twin.image, range, call);
+      this.#found.set(image, twin);
       return part;
     }
   }
 
   /** An image that was handed on as a copy is the library's, as far as its reference goes. */
   of(image: ImageInfo): Found {
-    return this.#found.get(image) ?? { kind: "library", image };
+    return this.#found.get(image) ?? { kind: "library", named: image.reference, image };
   }
 
-  #keep(reference: PlacedReference, found: Found): ImageInfo {
-    const image: ImageInfo = { ...found.image, reference };
-    this.#found.set(image, found);
-    return image;
-  }
-
-  async #askOther(reference: PlacedReference, options: ResolveOptions, call: Call, first: unknown): Promise<Found> {
+  async #find(reference: PlacedReference, options: ResolveOptions, call: Call): Promise<Found> {
+    const { first } = this.#stores;
     try {
-      return await this.#ask(other(this.#stores.first), reference, options, call);
-    } catch (second) {
-      throw this.#stores.first === "library" ? telling(first, second) : telling(second, first);
-    }
-  }
-
-  async #ask(kind: Kind, reference: PlacedReference, options: ResolveOptions, call: Call): Promise<Found> {
-    const { library, shub } = this.#stores;
-    if (kind === "library") return { kind, image: await library.resolve(reference, options, call) };
-    const selector = await this.#shubSelector(reference, call);
-    try {
-      return { kind, image: await shub.resolve(shubName(reference, selector), options, call) };
+      return await this.#ask(first, reference, options, call);
     } catch (error) {
-      // A signed push stores its tag in lower case, and this lookup is exact.
-      const lower = selector.kind === "tag" ? selector.tag.toLowerCase() : "";
-      if (!isCode(error, "NOT_FOUND") || selector.kind !== "tag" || lower === selector.tag || !isTag(lower))
-        throw error;
-      return { kind, image: await shub.resolve(shubName(reference, { kind: "tag", tag: lower }), options, call) };
+      if (!isCode(error, ...NOT_HERE)) throw error;
+      call.log.verbose(`${words(first)}: ${error.message}; trying ${words(other(first))}`);
+      return await this.#ask(other(first), reference, options, call).catch((second: unknown) => {
+        throw first === "library" ? telling(error, second) : telling(second, error);
+      });
     }
+  }
+
+  async #ask(kind: Kind, named: PlacedReference, options: ResolveOptions, call: Call): Promise<Found> {
+    const { library, shub } = this.#stores;
+    if (kind === "library") return { kind, named, image: await library.resolve(named, options, call) };
+    const selector = await this.#shubSelector(named, call);
+    return { kind, named, image: await shub.resolve(shubName(named, selector), options, call) };
   }
 
   /** The server passes over a digest here: a tag that has it is looked for, and then held to it. */

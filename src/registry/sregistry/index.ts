@@ -13,7 +13,7 @@ import { deletable, remove } from "./delete.ts";
 import { Images } from "./images.ts";
 import { labels } from "./labels.ts";
 import { containers, search, tagsOf } from "./lists.ts";
-import { storedName, withStoredName } from "./names.ts";
+import { asStored, storedName } from "./names.ts";
 import { push as hmacPush } from "./push.ts";
 
 export interface SregistryOptions {
@@ -65,7 +65,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     if (protocol === "hmac") return signedPush(request, call);
     if (library.can.push === undefined) return signedPush(request, call);
     try {
-      return await library.can.push(asStored(request, call), call);
+      return await library.can.push(storable(request, call), call);
     } catch (error) {
       if (protocol === "library" || !canSign || !hmacMay(error)) throw error;
       call.log.info(`${name} takes no push by the library protocol (${error.message}): signing one instead`);
@@ -118,23 +118,19 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   };
 }
 
-/**
- * The library protocol stores names as they come and finds lower case only, so it is given the names that it will find.
- */
-function asStored(request: PushRequest, call: Call): PushRequest {
+/** The library protocol stores names as they come and finds lower case only, so it is given the names that it will find. */
+function storable(request: PushRequest, call: Call): PushRequest {
   const { reference, tags } = request;
-  const [first, ...rest] = tags.map((tag) => storedName(reference.path, tag, call.log));
-  if (first === undefined) return request;
-  const stored = [first, ...rest].map(({ tag }) => parseTag(tag));
-  return { ...request, reference: withStoredName(reference, first), tags: stored };
+  const stored = tags.map((tag) => parseTag(storedName(reference.path, tag, call.log).tag));
+  return { ...request, reference: asStored(reference), tags: stored };
 }
 
 /**
- * Refusals of the library protocol that a signed push gets around: there is no such API (before 2.1, or behind a proxy that lets
- * only `/api` through: 404 and 405), or API_REQUIRE_AUTH is set, which turns every Bearer token away and no signature. Not a
- * lack of rights, a frozen tag or a limit: a signature has no more rights, and says less of why.
+ * Refusals of the library protocol that a signed push gets around: there is no such API (before server 1.1.22, or behind a proxy
+ * that lets only `/api` through: 404 and 405), or API_REQUIRE_AUTH is set, which turns every Bearer token away and no signature.
+ * Not a lack of rights, a frozen tag or a limit: a signature has no more rights, and its refusal says less of why.
  */
 function hmacMay(error: unknown): error is SregistryError {
-  if (isCode(error, "UNSUPPORTED")) return true;
+  if (isCode(error, "UNSUPPORTED", "NOT_FOUND")) return true;
   return isCode(error, "FORBIDDEN", "UNAUTHORIZED") && /credentials were not provided/i.test(error.message);
 }

@@ -41,7 +41,7 @@ export function normalCollection(name: string): string {
 /** The entity before the collection means nothing here; a name alone is in `library`. */
 export function containerAt(path: RepoPath): Container {
   const [name = "", collection = "library"] = path.split("/").reverse();
-  return { collection: normalCollection(collection), name };
+  return { collection, name };
 }
 
 /** What the server cuts out of every name it is asked for (sregistry 2.1, "parse_image_name"). */
@@ -53,7 +53,7 @@ const ENDING = /\.(?:sif|simg|img)/i;
  */
 export function storedName(path: RepoPath, tag: Tag, log: Log): ImageName {
   const { collection, name } = containerAt(path);
-  const stored = { collection, name: name.toLowerCase(), tag: tag.toLowerCase() };
+  const stored = { collection: normalCollection(collection), name: name.toLowerCase(), tag: tag.toLowerCase() };
   for (const word of [stored.name, stored.tag]) {
     if (!ENDING.test(word)) continue;
     throw new SregistryError(
@@ -74,15 +74,16 @@ export function shubName(reference: PlacedReference, selector: Selector = refere
   return { scheme: "shub", path: parseRepoPath(`${collection}/${name}`, "shub"), selector };
 }
 
-/** A push's reference with the names that the server will have. */
-export function withStoredName<R extends PlacedReference>(reference: R, { collection, name, tag }: ImageName): R {
-  const [entity] = reference.path.split("/").slice(0, -2);
-  const path = [...(entity === undefined ? [] : [entity]), collection, name].join("/");
-  return {
-    ...reference,
-    path: parseRepoPath(path, reference.scheme),
-    selector: reference.selector.kind === "tag" ? { kind: "tag", tag: parseTag(tag) } : reference.selector,
-  };
+/** The reference with the names that the server stores, as far as a push there changes any; else the very same. */
+export function asStored(reference: PlacedReference): PlacedReference {
+  const { path, selector } = reference;
+  const words = path.split("/");
+  const at = words.length - 2;
+  const stored = words.map((word, index) => (index === at ? normalCollection(word) : word)).join("/");
+  const capitals = selector.kind === "tag" && /[A-Z]/.test(selector.tag);
+  if (stored === path && !capitals) return reference;
+  const named = { ...reference, path: parseRepoPath(stored, reference.scheme) };
+  return capitals ? tagged(named, parseTag(selector.tag.toLowerCase())) : named;
 }
 
 /** The same container's image of another tag. */

@@ -14,7 +14,7 @@ import type { Source } from "../../transfer/source.ts";
 import type { PushRequest, PushResult, Registry } from "../registry.ts";
 import type { SregistryApi } from "./api.ts";
 import { readWhole } from "./form.ts";
-import { type ImageName, shubName, storedName, uriOf, versionOf } from "./names.ts";
+import { asStored, type ImageName, shubName, storedName, uriOf, versionOf } from "./names.ts";
 import { findRows } from "./rows.ts";
 import { announce, upload } from "./upload.ts";
 
@@ -171,7 +171,7 @@ async function storedVersion(
   const [row] = await findRows(api, image, image.tag, call);
   if (row !== undefined) return row.version ?? UNVERSIONED;
   try {
-    const named = shubName(reference, { kind: "tag", tag: parseTag(image.tag) });
+    const named = shubName(asStored(reference), { kind: "tag", tag: parseTag(image.tag) });
     const { digest } = await shub.resolve(named, {}, call);
     return digest === undefined ? UNVERSIONED : versionOf(digest);
   } catch (error) {

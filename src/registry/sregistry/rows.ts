@@ -2,7 +2,7 @@
 import type { Call } from "../../call.ts";
 import { count, type Decoder, field, list, object, optional, string } from "../../decode.ts";
 import type { SregistryApi } from "./api.ts";
-import { type Container, type ImageName, isUnfinished } from "./names.ts";
+import { type Container, type ImageName, isUnfinished, normalCollection } from "./names.ts";
 
 export interface Row extends ImageName {
   /** Of the page for people, and of the download. */
@@ -26,6 +26,18 @@ export const rowDecoder: Decoder<Row> = (value, where) => {
 
 /** Whole names only; the server asks in lower case, so rows with capitals are not found. None: an empty list. */
 export async function findRows(
+  api: SregistryApi,
+  container: Container,
+  tag: string | undefined,
+  call: Call,
+): Promise<readonly Row[]> {
+  const rows = await askRows(api, container, tag, call);
+  const collection = normalCollection(container.collection);
+  if (rows.length > 0 || collection === container.collection) return rows;
+  return askRows(api, { ...container, collection }, tag, call);
+}
+
+async function askRows(
   api: SregistryApi,
   { collection, name }: Container,
   tag: string | undefined,
