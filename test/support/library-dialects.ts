@@ -108,13 +108,12 @@ export const SRS: Dialect = {
     const [, user, collection, container, hash] = /^(\w+)\/(\w+)\/(\w+):(sha256\.\w+)$/.exec(at["ref"] ?? "") ?? [];
     if (user === undefined) {
       const row = shelf.find(at["ref"] ?? "");
-      return row === undefined ? NOTHING : { status: 200, body: { data: { ...record(row), size: null } } };
+      return row === undefined ? NOTHING : { status: 200, body: { data: untold(row) } };
     }
     if (!known) return { status: 403 };
     if (shelf.id(`${collection}`) === undefined) return NOTHING;
     const row = shelf.add(`${collection}/${container}`, `${hash}`, [`DUMMY-${randomUUID()}`]);
-    const { uploaded, ...untold } = record(row);
-    return { status: 200, body: { data: { ...untold, size: null } } };
+    return { status: 200, body: { data: untold(row) } };
   },
   routes: {
     "GET /v1/containers/(?<user>\\w+)/(?<collection>\\w+)/(?<name>\\w+)": (shelf, { at, known }) => {
@@ -196,6 +195,12 @@ export const SYLABS: Dialect = {
     },
   },
 };
+
+/** Singularity Registry Server knows no sizes, and does not say whether the bytes are there. */
+function untold(row: Row) {
+  const { uploaded, ...told } = record(row);
+  return { ...told, size: null };
+}
 
 function record({ id, name, hash, size, uploaded, arch, tags }: Row) {
   const [collectionName, containerName] = name.split("/");

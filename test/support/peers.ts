@@ -103,7 +103,8 @@ export async function oldClient(
     SREGISTRY_CLIENT_SECRETS: join(directory, "old-secrets.json"),
     SREGISTRY_DATABASE: directory,
     SREGISTRY_STORAGE: join(directory, "old-storage"),
-    SREGISTRY_CREDENTIALS_CACHE: directory,
+    // It makes a directory `.sregistry` there, which in a home has the name of its secrets.
+    SREGISTRY_CREDENTIALS_CACHE: join(directory, "old-credentials"),
     SREGISTRY_REGISTRY_BASE: url,
     SREGISTRY_REGISTRY_USERNAME: username,
     SREGISTRY_REGISTRY_TOKEN: token,
