@@ -1,5 +1,5 @@
 /** A client of a scripted Singularity Registry Server: logged in, with a log that is kept and a library that says what it is told. */
-import { type Call, silentProgress } from "../../src/call.ts";
+import { type Call, silentLog, silentProgress } from "../../src/call.ts";
 import { SregistryError } from "../../src/errors.ts";
 import { parseHost } from "../../src/reference/host.ts";
 import { parseReference } from "../../src/reference/parse.ts";
@@ -102,3 +102,5 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]>
   for await (const item of items) all.push(item);
   return all;
 }
+
+export const quietCall: Call = { signal: new AbortController().signal, progress: silentProgress, log: silentLog };

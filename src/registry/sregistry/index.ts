@@ -45,7 +45,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   const api = createApi({ name, base, transport, bearer, retry });
   const images = new Images({ api, library, shub, first: protocol === "hmac" ? "shub" : "library" });
   const deletion = { api, shub, canSign, warned: new Set<string>() };
-  /** Tags that came with a listing of repositories, until they are asked for. */
+  /** Tags that came with a listing of repositories, until they are asked for or something changes. */
   const listed = new Map<RepoPath, readonly Tag[]>();
 
   async function* repositories(call: Call): AsyncGenerator<RepoPath> {
@@ -62,6 +62,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   }
 
   async function push(request: PushRequest, call: Call): Promise<PushResult> {
+    listed.clear();
     if (protocol === "hmac") return signedPush(request, call);
     if (library.can.push === undefined) return signedPush(request, call);
     try {
@@ -81,6 +82,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   }
 
   async function tag(image: ImageInfo, names: readonly Tag[], call: Call): Promise<void> {
+    listed.clear();
     const { kind, image: found } = images.of(image);
     if (kind === "library" && library.can.tag !== undefined) {
       const stored = names.map((one) => parseTag(storedName(image.reference.path, one, call.log).tag));
@@ -101,7 +103,10 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     },
     tag,
     deletable: (reference, call) => deletable(deletion, reference, call),
-    delete: (reference, call) => remove(deletion, reference, call),
+    delete(reference, call) {
+      listed.clear();
+      return remove(deletion, reference, call);
+    },
     search: (query, choice, call) => search(api, query, choice, call),
     labels: (filter, call) => labels(api, filter, call),
     ...(bearer === undefined
