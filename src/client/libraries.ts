@@ -152,9 +152,6 @@ export function createLibraries(options: LibrariesOptions): Libraries {
     transports.settle(base);
     const found = await findLogin(front, logins);
     const login = found !== undefined && mayHaveToken(front, base) ? found : undefined;
-    log.verbose(
-      `${base.host}: ${login === undefined ? "no login known, going on anonymously" : `login from ${login.from}`}`,
-    );
     const host = parseHost(base.host);
     const credentials = login === undefined ? {} : { credentials: bearer(host, login.token, login.from) };
     const transport = transports.make(host, credentials);

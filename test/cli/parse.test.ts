@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseListen } from "../../src/client/serve.ts";
 import { globalFlags } from "../../src/commands/globals.ts";
 import { VERBS } from "../../src/commands/index.ts";
+import { hostOf } from "../../src/commands/login.ts";
 import { Flags } from "../../src/commands/verb.ts";
 import { parseProgram } from "../../src/program.ts";
 import { parseReference } from "../../src/reference/parse.ts";
@@ -82,8 +83,18 @@ describe("metadata flags", () => {
 });
 
 describe("login", () => {
-  it.each(["ghcr.io", "oras://ghcr.io", "docker://ghcr.io", "https://ghcr.io/"])("%s is a host", async (word) => {
-    expect(await meaning("login", [word])).toMatchObject({ host: "ghcr.io" });
+  it.each(["ghcr.io", "oras://ghcr.io", "docker://ghcr.io", "https://ghcr.io/"])("%s is a host", (word) => {
+    expect(hostOf(word)).toBe("ghcr.io");
+  });
+
+  it("means the active remote without a word", async () => {
+    expect(await meaning("login", [])).toMatchObject({ where: undefined });
+  });
+
+  it("does not read two secrets from one standard input", async () => {
+    await expect(meaning("login", ["lab"], { "token-stdin": true, "password-stdin": true })).rejects.toMatchObject({
+      code: "USAGE",
+    });
   });
 });
 

@@ -137,6 +137,15 @@ async function findOrMake(
       ? await api.find(api.url(found), namedRecord, call)
       : undefined;
     if (again !== undefined) return again;
-    throw error;
+    throw isCode(error, "CONFLICT", "FORBIDDEN") ? notYours(error, members["name"] ?? "") : error;
   }
+}
+
+/** It is there, and we do not see it: Singularity Registry Server shows a collection to its owner alone. */
+function notYours(error: SregistryError, name: string): SregistryError {
+  if (!/exists already/i.test(error.message)) return error;
+  return new SregistryError("FORBIDDEN", `the collection ${name} belongs to somebody else: ${error.message}`, {
+    hint: "push to a collection of your own, or ask its owner",
+    cause: error,
+  });
 }
