@@ -77,6 +77,7 @@ export class SregistryPeer {
     const method = request.method ?? "";
     if (method === "POST" && path === "/api/upload/chunked_upload") return this.#announce(request);
     if (method === "POST" && path === "/upload") return this.#upload(request);
+    if (path === "/version") return json(200, { data: { version: "v1.0.0", apiVersion: "2.0.0-alpha.1" } });
     if (path.startsWith("/v1/")) return this.#library(request, words, method);
     if (words[0] === "containers") return this.#download(words);
     if (path === "/api/collections/") return this.#page(url, base);

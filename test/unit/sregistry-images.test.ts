@@ -224,7 +224,7 @@ describe("a push", () => {
     expect(library.pushed.map(({ reference, tags }) => [formatReference(reference), tags])).toEqual([
       ["library://me/new-coll-x/app:v1", ["v1", "latest"]],
     ]);
-    expect(server.story()).toEqual([]);
+    expect(server.faults.count({ method: "POST" })).toBe(0);
   });
 
   it.each([
@@ -248,7 +248,7 @@ describe("a push", () => {
   ] as const)("is not when it says %s: %s", async (code, message) => {
     library.fails(code, message);
     expect(await failureOf(client.push("lab/app:1.0", ONE))).toMatchObject({ code, message });
-    expect(server.story()).toEqual([]);
+    expect(server.faults.count({ method: "POST" })).toBe(0);
   });
 
   it("is not when the user wants the library, or there is nothing to sign with", async () => {
@@ -257,7 +257,27 @@ describe("a push", () => {
     expect((await failureOf(client.push("lab/app:1.0", ONE))).code).toBe("UNSUPPORTED");
     open({ token: undefined });
     expect((await failureOf(client.push("lab/app:1.0", ONE))).code).toBe("UNSUPPORTED");
-    expect(server.story()).toEqual([]);
+    expect(server.faults.count({ method: "POST" })).toBe(0);
+  });
+
+  it("warns of the image in another collection that this server deletes for it", async () => {
+    server.peer.add("other/app:1.0", TWO);
+    server.peer.add("lab/app:1.0", ONE);
+    await client.push("lab/app:1.0", ONE);
+    const warning =
+      "warn: the registry may delete other/app:1.0 when lab/app:1.0 is pushed by the library protocol: a fault of this server, which --protocol hmac avoids";
+    expect(client.said).toEqual([warning]);
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ data: { version: "1.2.3", apiVersion: "2.0.0-alpha.2" } });
+    server.faults.on({ path: /^\/version/ }, reply(200, { headers, body }));
+    await client.push("lab/app:1.0", ONE);
+    expect(client.said).toEqual([warning]);
+  });
+
+  it("is not kept from the library by a limit on asking for such an image", async () => {
+    server.faults.on({}, reply(403, { headers: { "content-type": "text/html" }, body: "<h1>403 Forbidden</h1>" }));
+    expect((await client.push("lab/app:1.0", ONE)).transfer).toBe("uploaded");
+    expect(library.pushed).toHaveLength(1);
   });
 
   it("is signed at once with --protocol hmac, and where there is no library", async () => {

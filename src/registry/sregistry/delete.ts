@@ -8,7 +8,7 @@ import { formatReference } from "../../reference/format.ts";
 import { isTag, parseTag } from "../../reference/name.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import type { DeleteResult, Registry } from "../registry.ts";
-import type { SregistryApi } from "./api.ts";
+import { dailyLimit, type SregistryApi } from "./api.ts";
 import { ownsCollection } from "./collections.ts";
 import { containerAt, digestOfVersion, type ImageName, shubName, tagged, uriOf } from "./names.ts";
 import { findRows, type Row } from "./rows.ts";
@@ -138,15 +138,7 @@ function refusal(
       hint: "unfreeze it on its web page first",
     });
   }
-  if (!json) {
-    return new SregistryError(
-      "RATE_LIMITED",
-      `${name} lets this machine ask no more today (its daily limit is reached)`,
-      {
-        hint: "try again tomorrow, or ask the administrator for a higher limit",
-      },
-    );
-  }
+  if (!json) return dailyLimit(name);
   return new SregistryError("FORBIDDEN", `${name} does not delete ${what}: ${words || "no reason given"}`, {
     status,
     hint: "the collection's owner can; or the token or the clock is wrong",

@@ -15,6 +15,7 @@ import { labels } from "./labels.ts";
 import { containers, search, tagsOf } from "./lists.ts";
 import { asStored, storedName } from "./names.ts";
 import { push as hmacPush } from "./push.ts";
+import { warnOfTwins } from "./twins.ts";
 
 export interface SregistryOptions {
   /** For messages; default: the host. */
@@ -65,8 +66,12 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     listed.clear();
     if (protocol === "hmac") return signedPush(request, call);
     if (library.can.push === undefined) return signedPush(request, call);
+    const names = request.tags.map((tag) => storedName(request.reference.path, tag, call.log));
+    await warnOfTwins(api, names, call);
+    const stored = { ...request, reference: asStored(request.reference), tags: names.map((one) => parseTag(one.tag)) };
     try {
-      return await library.can.push(storable(request, call), call);
+      // It stores names as they come and finds lower case only, so it is given the names that it will find.
+      return await library.can.push(stored, call);
     } catch (error) {
       if (protocol === "library" || !canSign || !hmacMay(error)) throw error;
       call.log.info(`${name} takes no push by the library protocol (${error.message}): signing one instead`);
@@ -121,13 +126,6 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     ...(library.parallel === undefined ? {} : { parallel: library.parallel }),
     ...(library.signedOnly === undefined || protocol === "hmac" ? {} : { signedOnly: library.signedOnly }),
   };
-}
-
-/** The library protocol stores names as they come and finds lower case only, so it is given the names that it will find. */
-function storable(request: PushRequest, call: Call): PushRequest {
-  const { reference, tags } = request;
-  const stored = tags.map((tag) => parseTag(storedName(reference.path, tag, call.log).tag));
-  return { ...request, reference: asStored(reference), tags: stored };
 }
 
 /**

@@ -12,7 +12,7 @@ export interface Row extends ImageName {
   readonly frozen: boolean;
 }
 
-export const rowDecoder: Decoder<Row> = (value, where) => {
+const rowDecoder: Decoder<Row> = (value, where) => {
   const json = object(value, where);
   return {
     id: field(json, "id", optional(count), where),
@@ -44,7 +44,21 @@ async function askRows(
   call: Call,
 ): Promise<readonly Row[]> {
   const words = ["collection", collection, "name", name, ...(tag === undefined ? [] : ["tag", tag])];
+  return search(api, words, call);
+}
+
+async function search(api: SregistryApi, words: readonly string[], call: Call): Promise<readonly Row[]> {
   const path = `/api/container/search/${words.map(encodeURIComponent).join("/")}`;
   const rows = await api.get(path, list(rowDecoder), call);
   return rows.filter((row) => !isUnfinished(row.tag));
+}
+
+/** Of the same name and tag in other collections. */
+export async function findTwins(
+  api: SregistryApi,
+  { collection, name, tag }: ImageName,
+  call: Call,
+): Promise<readonly Row[]> {
+  const rows = await search(api, ["name", name, "tag", tag], call);
+  return rows.filter((row) => row.collection !== "" && row.collection !== collection);
 }
