@@ -171,6 +171,27 @@ describe.skipIf(missingPeers("scs-peer", "python-sregistry", "oras-peer").length
     expect(python.stdout.match(/searched\/\w+:1\.0/g)?.sort()).toEqual(["searched/ours:1.0", "searched/theirs:1.0"]);
   });
 
+  it("labels of what the others pushed, and metadata that no server stores", async () => {
+    await scs("push", TINY, "vanessa/labelled/theirs", "1.0");
+    await old("push", TINY, "--name", "labelled/older", "--tag", "1.0");
+    for (const name of ["theirs", "older"]) {
+      const reference = `library://labelled/${name}:1.0`;
+      const { stdout } = await ok(laptop.run(["labels", reference, "--key", "maintainer"]));
+      expect(stdout).toBe(`maintainer\tvanessasaur\t${reference}\n`);
+      const listed = await ok(laptop.run(["list", reference, "--runscript"]));
+      expect(listed.stdout).toContain('exec /bin/hello "$@"');
+    }
+  });
+
+  it("the old client pushes the same bytes again, and the image is still there", async () => {
+    for (let times = 0; times < 2; times += 1) {
+      const { stdout } = await old("push", TINY, "--name", "dinosaur/again", "--tag", "1.0");
+      expect(stdout).toContain("[Return status 200 Upload Complete]");
+    }
+    const back = await scs("pull", laptop.path("again.sif"), "vanessa/dinosaur/again", "1.0", "amd64");
+    expect(back).toBe(`sha256.${await sha256(TINY)}`);
+  });
+
   it("what one deletes the others miss", async () => {
     const gone = async (name: string): Promise<void> => {
       const theirs = scs("pull", laptop.path("gone.sif"), `vanessa/deleted/${name}`, "1.0", "amd64");

@@ -11,7 +11,7 @@ import { SRS, SYLABS } from "../support/library-dialects.ts";
 import { LIBRARY_TOKEN, type MinioLibrary, startMinioLibrary } from "../support/minio-library.ts";
 import { missingPeers, type PeerBucket, peer, startMinio } from "../support/peers.ts";
 import { readObject, writeObject } from "../support/presign.ts";
-import { FIXTURES, User } from "../support/program.ts";
+import { FIXTURES, finished, User } from "../support/program.ts";
 import { logInToLibrary } from "../support/remote-login.ts";
 
 const TINY = join(FIXTURES, "tiny.sif");
@@ -88,6 +88,20 @@ describe.skipIf(missingPeers("minio", "scs-peer").length > 0)("a library with Mi
         await there("even.sif", content, "even");
         expect(partsAsked(library)).toBeGreaterThanOrEqual(WHOLE_PARTS / PART_SIZE);
         expect(partsAsked(library)).toBeLessThanOrEqual(announced.even);
+      });
+
+      it("a push that was killed goes on with the parts that MinIO has", async () => {
+        const content = await image("killed.sif", IN_PARTS);
+        const child = user.start(["push", "-U", "killed.sif", "library://lab/tools/killed:1.0"]);
+        const run = finished(child);
+        // Three at a time: when five were asked for, two are there.
+        while (partsAsked(library) < 5 && child.exitCode === null) await new Promise((done) => setTimeout(done, 2));
+        child.kill("SIGKILL");
+        await run;
+        const before = partsAsked(library);
+        await there("killed.sif", content, "killed");
+        expect(partsAsked(library) - before).toBeLessThan(announced.uneven);
+        expect(library.story.filter((line) => /^POST .*\/_multipart 200$/.test(line))).toHaveLength(1);
       });
 
       it("two tags have the image, and it is sent once", async () => {
