@@ -1,270 +1,239 @@
 /**
- * Whether a signed SIF is what was signed. The digests in a signature are compared with the image, which needs no key and no
- * PGP; whose signature it is is not looked at. (SIF signatures, library.md section 10.5; sylabs/sif pkg/integrity.)
+ * Whether an image is what its signatures say, byte for byte. Who signed takes the signer's key, which nothing here has:
+ * anybody can make an image that is intact.
  */
 import { createHash } from "node:crypto";
-import { field, list, object, parseJson, string } from "../decode.ts";
-import { isCode } from "../errors.ts";
-import { SIF_TYPES, type SifDescriptor } from "./descriptor.ts";
+import { isCode, SregistryError } from "../errors.ts";
+import { SIF_TYPES, type SifDescriptor, type SifLink } from "./descriptor.ts";
 import { DESCRIPTOR_SIZE, HEADER_SIZE } from "./header.ts";
-import { type ImageReader, readExactly } from "./reader.ts";
+import { readObject } from "./object.ts";
+import { ObjectDigests } from "./object-digests.ts";
+import { type ImageReader, imageName, readExactly } from "./reader.ts";
 import type { Sif } from "./sif.ts";
-
-export interface CheckedSignature {
-  /** Id of the signature object. */
-  readonly id: number;
-  /** 40 lower-case hex digits; undefined where the descriptor names no PGP key. */
-  readonly fingerprint: string | undefined;
-  /** What differs from what was signed; none: the bytes are the signed ones. */
-  readonly problems: readonly string[];
-}
+import { readSignatures, type SifSignature } from "./signature.ts";
+import { decodeSignedMessage, type SignedDigest, type SignedMessage } from "./signed-message.ts";
 
 export interface SignatureCheck {
+  /** There is a signature object. */
   readonly signed: boolean;
-  /** Signed, every group of objects by an intact signature. */
+  /** Signed, nothing differs, and every object is covered, as `singularity verify` asks it. */
   readonly intact: boolean;
   readonly signatures: readonly CheckedSignature[];
-  /** What no signature covers. */
+  /** Ids of the objects, signatures apart, that no signature covers as they are. */
+  readonly uncovered: readonly number[];
+}
+
+export interface CheckedSignature extends SifSignature {
+  /** Of Singularity before 3.6: it speaks of contents alone, not of names, types and header. */
+  readonly legacy: boolean;
+  /** Ids of the objects that are what it says. */
+  readonly covers: readonly number[];
+  /** What differs, each a clause that goes after a colon; empty when all is as it was signed. */
   readonly problems: readonly string[];
 }
 
-/** Bytes of a signature's message; it lists objects, of which an image has a few. */
-const LARGEST_MESSAGE = 256 * 1024;
-const BLOCK = 1024 * 1024;
+/**
+ * Reads every byte that a signature speaks of, once, in blocks of 1 MiB.
+ * @throws SregistryError IMAGE_INVALID when the table of contents is none that signing makes; the signal's reason.
+ */
+export async function verifySignedObjects(
+  reader: ImageReader,
+  sif: Sif,
+  signal?: AbortSignal,
+): Promise<SignatureCheck> {
+  checkApart(reader, sif);
+  const image = await readSigned(reader, sif);
+  const checks: Check[] = [];
+  for (const signature of await readSignatures(reader, sif)) {
+    signal?.throwIfAborted();
+    checks.push(await startCheck(image, reader, signature));
+  }
+  await image.contents.read(reader, sif.descriptors, signal);
+  const signatures = checks.map(finishCheck);
+  const covered = new Set(signatures.flatMap(({ covers }) => covers));
+  const objects = sif.descriptors.filter(({ type }) => type !== SIF_TYPES.signature).map(({ id }) => id);
+  const uncovered = objects.filter((id) => !covered.has(id));
+  const signed = signatures.length > 0;
+  const sound = signatures.every(({ problems }) => problems.length === 0);
+  return { signed, intact: signed && sound && covered.size > 0 && uncovered.length === 0, signatures, uncovered };
+}
 
-/** `sha256:<hex>` and such, as Node's hashes are called. BLAKE2 in 256 bits is not among them. */
+/** What a signature is held against. */
+interface SignedImage {
+  readonly header: Uint8Array;
+  readonly byId: ReadonlyMap<number, SifDescriptor>;
+  readonly groups: ReadonlyMap<number, readonly SifDescriptor[]>;
+  /** By object: its 585 bytes. */
+  readonly slots: ReadonlyMap<number, Uint8Array>;
+  readonly contents: ObjectDigests;
+}
+
+async function readSigned(reader: ImageReader, { header, descriptors }: Sif): Promise<SignedImage> {
+  const { descriptorsOffset: start, descriptorsTotal: total } = header;
+  const table = await readExactly(reader, start, start + total * DESCRIPTOR_SIZE);
+  const slots = new Map<number, Uint8Array>();
+  for (let at = 0; at < table.length; at += DESCRIPTOR_SIZE) {
+    const slot = table.subarray(at, at + DESCRIPTOR_SIZE);
+    if (slot[4] !== 0) slots.set(new DataView(slot.buffer, slot.byteOffset).getUint32(5, true), slot);
+  }
+  const groups = new Map<number, SifDescriptor[]>();
+  for (const descriptor of descriptors) {
+    const { group } = descriptor;
+    if (group === undefined) continue;
+    const members = groups.get(group) ?? [];
+    groups.set(group, members);
+    members.push(descriptor);
+  }
+  return {
+    header: headerBytes(await readExactly(reader, 0, HEADER_SIZE)),
+    byId: new Map(descriptors.map((descriptor) => [descriptor.id, descriptor])),
+    groups,
+    slots,
+    contents: new ObjectDigests(),
+  };
+}
+
+/** Launch line, magic and version, then the UUID; times and the table's place change when an image is signed. */
+function headerBytes(header: Uint8Array): Uint8Array {
+  return Buffer.concat([header.subarray(0, 45), header.subarray(48, 64)]);
+}
+
+/** Type, used and id relative to the group's first; then all but group, place, and time of change. */
+function descriptorBytes(slot: Uint8Array, relativeId: number): Uint8Array {
+  const id = Buffer.alloc(4);
+  id.writeUInt32LE(relativeId);
+  const parts = [slot.subarray(0, 5), id, slot.subarray(13, 17), slot.subarray(25, 33), slot.subarray(41, 49)];
+  return Buffer.concat([...parts, slot.subarray(57)]);
+}
+
+/** Two objects of one id, or of the same bytes: what is verified would not be what is used, and nobody reads to the end. */
+function checkApart(reader: ImageReader, { descriptors }: Sif): void {
+  const ids = new Set(descriptors.map(({ id }) => id));
+  const bytes = descriptors.reduce((sum, { size }) => sum + size, 0);
+  if (ids.size === descriptors.length && bytes <= reader.size) return;
+  const words = ids.size < descriptors.length ? "two of its objects have one id" : "its objects overlap";
+  throw new SregistryError("IMAGE_INVALID", `${imageName(reader)}: ${words}`, {
+    hint: "the file is damaged: get it again, or ask its owner",
+  });
+}
+
+interface Check {
+  readonly signature: SifSignature;
+  readonly legacy: boolean;
+  readonly problems: readonly string[];
+  readonly expected: readonly Expected[];
+}
+
+/** Contents that are known when the image has been read. */
+interface Expected {
+  readonly ids: readonly number[];
+  readonly hex: string;
+  readonly got: () => string;
+}
+
+async function startCheck(image: SignedImage, reader: ImageReader, signature: SifSignature): Promise<Check> {
+  try {
+    const { message, members } = await readMessage(image, reader, signature);
+    if (message.kind === "legacy") return startLegacy(image, signature, members, message.hex);
+    return startObjects(image, signature, members, message);
+  } catch (error) {
+    if (!isCode(error, "REPLY_INVALID")) throw error;
+    const problems = [`signature ${signature.id} cannot be made sense of: ${error.message}`];
+    return { signature, legacy: false, problems, expected: [] };
+  }
+}
+
+interface Message {
+  readonly message: SignedMessage;
+  /** All of the group that the signature is linked to, or that its object is in. */
+  readonly members: readonly SifDescriptor[];
+}
+
+async function readMessage(image: SignedImage, reader: ImageReader, signature: SifSignature): Promise<Message> {
+  const { id, format, signs } = signature;
+  const descriptor = image.byId.get(id);
+  if (format === "unknown" || descriptor === undefined) throw refused("it is neither PGP nor DSSE");
+  const members = signs === undefined ? [] : membersOf(image, signs);
+  if (members.length === 0) throw refused("it is linked to nothing that is in the image");
+  return { message: decodeSignedMessage(await readObject(reader, descriptor), format), members };
+}
+
+/** Singularity before 3.6 also signed an object that is in no group. */
+function membersOf({ byId, groups }: SignedImage, signs: SifLink): readonly SifDescriptor[] {
+  if (signs.kind === "group") return groups.get(signs.id) ?? [];
+  const object = byId.get(signs.id);
+  if (object === undefined) return [];
+  return object.group === undefined ? [object] : (groups.get(object.group) ?? []);
+}
+
+function startObjects(
+  image: SignedImage,
+  signature: SifSignature,
+  members: readonly SifDescriptor[],
+  { header, objects }: Extract<SignedMessage, { kind: "objects" }>,
+): Check {
+  if (objects.length === 0) throw refused("it speaks of no object");
+  // Also what keeps a message of millions of entries from being worth anything.
+  if (objects.length > members.length) throw refused("it speaks of more objects than its group has");
+  const problems: string[] = [];
+  const expected: Expected[] = [];
+  const inGroup = new Set(members.map(({ id }) => id));
+  const first = members.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY);
+  if (!matches(image.header, header)) problems.push("the header is not what was signed");
+  for (const { relativeId, descriptor, content } of objects) {
+    const id = first + relativeId;
+    const object = inGroup.has(id) ? image.byId.get(id) : undefined;
+    const slot = image.slots.get(id);
+    if (object === undefined || slot === undefined) problems.push(`object ${id} was signed and is not there`);
+    else if (!matches(descriptorBytes(slot, relativeId), descriptor)) {
+      problems.push(`the descriptor of object ${id} is not what was signed`);
+    } else {
+      expected.push({ ids: [id], hex: content.hex, got: image.contents.want([object], content.algorithm) });
+    }
+  }
+  return { signature, legacy: false, problems, expected };
+}
+
 const HASHES: ReadonlyMap<string, string> = new Map([
   ["SHA-256", "sha256"],
   ["SHA-384", "sha384"],
   ["SHA-512", "sha512"],
 ]);
 
-/** Reads every signed object once for each signature. @throws SregistryError IMAGE_INVALID for a file that ends early. */
-export async function verifySignedObjects(reader: ImageReader, sif: Sif, signal: AbortSignal): Promise<SignatureCheck> {
-  const signatures: CheckedSignature[] = [];
-  const covered = new Set<number>();
-  for (const descriptor of sif.descriptors) {
-    if (descriptor.type !== SIF_TYPES.signature) continue;
-    const checked = await new Checker(reader, sif, descriptor, signal).check();
-    signatures.push({ id: descriptor.id, fingerprint: fingerprintOf(descriptor), problems: checked.problems });
-    if (checked.problems.length === 0) for (const group of checked.groups) covered.add(group);
-  }
-  const groups = new Set(sif.descriptors.flatMap(({ group }) => group ?? []));
-  const problems = [...groups]
-    .filter((group) => !covered.has(group))
-    .map((group) => `group ${group} has no intact signature`);
-  const signed = signatures.length > 0;
-  return { signed, intact: signed && problems.length === 0, signatures, problems };
+/** One hash over the object, or over all of the group one after the other. */
+function startLegacy(
+  image: SignedImage,
+  signature: SifSignature,
+  members: readonly SifDescriptor[],
+  hex: string,
+): Check {
+  const { signs, hash } = signature;
+  const algorithm = HASHES.get(hash);
+  if (algorithm === undefined) throw refused(`its hash is of an unsupported algorithm, ${hash}`);
+  const objects = signs?.kind === "object" ? members.filter(({ id }) => id === signs.id) : members;
+  const got = image.contents.want(objects, algorithm);
+  return { signature, legacy: true, problems: [], expected: [{ ids: objects.map(({ id }) => id), hex, got }] };
 }
 
-function fingerprintOf({ detail }: SifDescriptor): string | undefined {
-  return detail?.kind === "signature" ? detail.fingerprint : undefined;
-}
-
-interface Checked {
-  readonly problems: readonly string[];
-  readonly groups: readonly number[];
-}
-
-interface SignedObject {
-  readonly relativeId: number;
-  readonly descriptorDigest: string;
-  readonly objectDigest: string;
-}
-
-class Checker {
-  readonly #reader: ImageReader;
-  readonly #sif: Sif;
-  readonly #signature: SifDescriptor;
-  readonly #signal: AbortSignal;
-  readonly #problems: string[] = [];
-
-  constructor(reader: ImageReader, sif: Sif, signature: SifDescriptor, signal: AbortSignal) {
-    this.#reader = reader;
-    this.#sif = sif;
-    this.#signature = signature;
-    this.#signal = signal;
-  }
-
-  async check(): Promise<Checked> {
-    const { link, size, start } = this.#signature;
-    if (size > LARGEST_MESSAGE) return this.#failed("its message is too long to be one");
-    const bytes = await readExactly(this.#reader, start, start + size);
-    const text = signedText(new TextDecoder().decode(bytes));
-    if (text === undefined) return this.#failed("its message is of no known kind");
-    const objects = this.#linked();
-    if (link === undefined || objects.length === 0) return this.#failed("it signs nothing that is here");
-    const legacy = /^SIFHASH:\s*([0-9a-f]+)\s*$/.exec(text);
-    if (legacy?.[1] !== undefined) await this.#checkLegacy(objects, legacy[1]);
-    else await this.#checkObjects(objects, text);
-    return {
-      problems: this.#problems,
-      groups: this.#problems.length > 0 ? [] : objects.flatMap(({ group }) => group ?? []),
-    };
-  }
-
-  #failed(problem: string): Checked {
-    this.#problems.push(problem);
-    return { problems: this.#problems, groups: [] };
-  }
-
-  /** What the signature is linked to: a group of objects, or (before 3.6) one. */
-  #linked(): readonly SifDescriptor[] {
-    const { link } = this.#signature;
-    return this.#sif.descriptors.filter(
-      ({ id, group }) => link !== undefined && (link.kind === "group" ? group === link.id : id === link.id),
-    );
-  }
-
-  /** Before 3.6: one hash over the data, without descriptors. */
-  async #checkLegacy(objects: readonly SifDescriptor[], expected: string): Promise<void> {
-    const { detail } = this.#signature;
-    const algorithm = detail?.kind === "signature" ? HASHES.get(detail.hash) : undefined;
-    if (algorithm === undefined) {
-      this.#problems.push("its hash is of a kind that is not checked here");
-      return;
-    }
-    const hash = createHash(algorithm);
-    for (const { start, size } of objects) await this.#read(start, size, (block) => hash.update(block));
-    if (hash.digest("hex") !== expected) this.#problems.push("the data is not what was signed");
-  }
-
-  async #checkObjects(objects: readonly SifDescriptor[], text: string): Promise<void> {
-    const message = decodeMessage(text);
-    if (message === undefined) {
-      this.#problems.push("its message makes no sense");
-      return;
-    }
-    const header = await readExactly(this.#reader, 0, HEADER_SIZE);
-    // Launch script, magic and version are the first 45 bytes, the UUID is behind the architecture.
-    await this.#compare(message.header, [header.subarray(0, 45), header.subarray(48, 64)], "the header");
-    const first = Math.min(...objects.map(({ id }) => id));
-    const listed = new Set(message.objects.map(({ relativeId }) => relativeId + first));
-    for (const { id } of objects)
-      if (!listed.has(id)) this.#problems.push(`object ${id} was added after it was signed`);
-    for (const signed of message.objects) await this.#checkObject(signed, objects, first);
-  }
-
-  async #checkObject(signed: SignedObject, objects: readonly SifDescriptor[], first: number): Promise<void> {
-    const id = signed.relativeId + first;
-    const found = objects.find((one) => one.id === id);
-    if (found === undefined) {
-      this.#problems.push(`object ${id} is gone`);
-      return;
-    }
-    const raw = await this.#rawDescriptor(id);
-    if (raw !== undefined)
-      await this.#compare(
-        signed.descriptorDigest,
-        integrityFields(raw, signed.relativeId),
-        `the descriptor of object ${id}`,
-      );
-    const [algorithm, expected] = splitDigest(signed.objectDigest);
-    if (algorithm === undefined) {
-      this.#problems.push(`object ${id} has a digest of a kind that is not checked here`);
-      return;
-    }
-    const hash = createHash(algorithm);
-    await this.#read(found.start, found.size, (block) => hash.update(block));
-    if (hash.digest("hex") !== expected) this.#problems.push(`object ${id} is not what was signed`);
-  }
-
-  /** As it is in the file: its digest covers fields that are decoded nowhere else. */
-  async #rawDescriptor(id: number): Promise<Uint8Array | undefined> {
-    const { descriptorsOffset, descriptorsTotal } = this.#sif.header;
-    for (let slot = 0; slot < descriptorsTotal; slot += 1) {
-      const start = descriptorsOffset + slot * DESCRIPTOR_SIZE;
-      const raw = await readExactly(this.#reader, start, start + DESCRIPTOR_SIZE);
-      const view = new DataView(raw.buffer, raw.byteOffset, raw.length);
-      if (raw[4] !== 0 && view.getUint32(5, true) === id) return raw;
-    }
-    this.#problems.push(`object ${id} has no descriptor`);
-    return undefined;
-  }
-
-  async #compare(digest: string, parts: readonly Uint8Array[], what: string): Promise<void> {
-    const [algorithm, expected] = splitDigest(digest);
-    if (algorithm === undefined) {
-      this.#problems.push(`${what} has a digest of a kind that is not checked here`);
-      return;
-    }
-    const hash = createHash(algorithm);
-    for (const part of parts) hash.update(part);
-    if (hash.digest("hex") !== expected) this.#problems.push(`${what} is not what was signed`);
-  }
-
-  async #read(start: number, size: number, use: (block: Uint8Array) => unknown): Promise<void> {
-    for (let at = start; at < start + size; at += BLOCK) {
-      this.#signal.throwIfAborted();
-      use(await readExactly(this.#reader, at, Math.min(at + BLOCK, start + size)));
-    }
-  }
-}
-
-/** Little-endian, in the order of the specification; the id is relative to the group's first, so that groups can be moved. */
-function integrityFields(raw: Uint8Array, relativeId: number): readonly Uint8Array[] {
-  const id = new Uint8Array(4);
-  new DataView(id.buffer).setUint32(0, relativeId, true);
-  const part = (start: number, size: number): Uint8Array => raw.subarray(start, start + size);
-  // Type and used; link; size; creation time; user and group; name; what the type adds.
-  return [part(0, 5), id, part(13, 4), part(25, 8), part(41, 8), part(57, 16), part(73, 128), part(201, 384)];
-}
-
-/** The text inside a PGP clear-text message or a DSSE envelope; undefined for anything else. */
-function signedText(message: string): string | undefined {
-  if (message.trimStart().startsWith("{")) return envelopePayload(message);
-  const begin = message.indexOf("-----BEGIN PGP SIGNED MESSAGE-----");
-  const end = message.indexOf("-----BEGIN PGP SIGNATURE-----");
-  if (begin < 0 || end < begin) return undefined;
-  const [, ...body] = message.slice(begin, end).replaceAll("\r\n", "\n").split("\n\n");
-  // RFC 9580, 7.1: lines that begin with a dash are escaped.
-  return body.join("\n\n").replaceAll(/^- /gm, "").trim();
-}
-
-function envelopePayload(message: string): string | undefined {
-  return orUndefined(() => {
-    const json = object(parseJson(message, "envelope"), "envelope");
-    return Buffer.from(field(json, "payload", string, "envelope"), "base64")
-      .toString("utf8")
-      .trim();
-  });
-}
-
-interface Message {
-  readonly header: string;
-  readonly objects: readonly SignedObject[];
-}
-
-function decodeMessage(text: string): Message | undefined {
-  return orUndefined(() => {
-    const json = object(parseJson(text, "message"), "message");
-    return {
-      header: field(object(json["header"], "header"), "digest", string, "header"),
-      objects: field(json, "objects", list(signedObject), "message"),
-    };
-  });
-}
-
-function signedObject(value: unknown, where: string): SignedObject {
-  const json = object(value, where);
-  const relativeId = json["relativeId"] ?? 0;
+function finishCheck({ signature, legacy, problems, expected }: Check): CheckedSignature {
+  const same = expected.filter(({ hex, got }) => got() === hex);
+  const differing = expected.filter(({ hex, got }) => got() !== hex).flatMap(({ ids }) => ids);
   return {
-    relativeId: typeof relativeId === "number" && Number.isInteger(relativeId) ? relativeId : -1,
-    descriptorDigest: field(json, "descriptorDigest", string, where),
-    objectDigest: field(json, "objectDigest", string, where),
+    ...signature,
+    legacy,
+    covers: same.flatMap(({ ids }) => ids),
+    problems: [...problems, ...(differing.length === 0 ? [] : [changed(differing)])],
   };
 }
 
-function orUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isCode(error, "REPLY_INVALID")) return undefined;
-    throw error;
-  }
+function changed(ids: readonly number[]): string {
+  return `the content of ${ids.length === 1 ? "object" : "objects"} ${ids.join(", ")} is not what was signed`;
 }
 
-function splitDigest(digest: string): readonly [algorithm: string | undefined, hex: string] {
-  const [name = "", hex = ""] = digest.split(":");
-  return [[...HASHES.values()].find((known) => known === name), hex];
+function matches(bytes: Uint8Array, { algorithm, hex }: SignedDigest): boolean {
+  return createHash(algorithm).update(bytes).digest("hex") === hex;
+}
+
+function refused(words: string): SregistryError {
+  return new SregistryError("REPLY_INVALID", words);
 }
