@@ -1,4 +1,4 @@
-/** CPU architectures under their Go names, as SIF headers code them and as Node names the host's. */
+/** CPU architectures under their Go names, as SIF headers code them and as Node and uname name the host's. */
 
 /** SIF format, global header: two digits. `00` is unknown. */
 const BY_SIF_CODE: ReadonlyMap<string, string> = new Map([
@@ -22,13 +22,27 @@ export function sifArchitecture(code: string): string | undefined {
   return BY_SIF_CODE.get(code);
 }
 
-const BY_NODE_NAME: ReadonlyMap<string, string> = new Map([
+/** Node's names and those of `uname -m`, where they are not Go's. */
+const BY_OTHER_NAME: ReadonlyMap<string, string> = new Map([
   ["x64", "amd64"],
+  ["x86_64", "amd64"],
   ["ia32", "386"],
+  ["i386", "386"],
+  ["i486", "386"],
+  ["i586", "386"],
+  ["i686", "386"],
+  ["aarch64", "arm64"],
+  ["armv5tel", "arm"],
+  ["armv6l", "arm"],
+  ["armv7l", "arm"],
+  // A 32-bit program on a 64-bit kernel.
+  ["armv8l", "arm"],
   ["mipsel", "mipsle"],
+  ["mips64el", "mips64le"],
+  ["loongarch64", "loong64"],
 ]);
 
-/** `process.arch` -> Go's name; names that are the same in both pass through. */
-export function goArchitecture(nodeName: string): string {
-  return BY_NODE_NAME.get(nodeName) ?? nodeName;
+/** `process.arch` or `uname -m` -> Go's name; names that are the same pass through, as do words that are none. */
+export function goArchitecture(name: string): string {
+  return BY_OTHER_NAME.get(name) ?? name;
 }

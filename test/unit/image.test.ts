@@ -482,6 +482,24 @@ test("a window serves neighbours without another read", async () => {
   ]);
 });
 
-test("Node's architecture names as Go's", () => {
-  expect(["x64", "arm64", "ia32", "riscv64"].map(goArchitecture)).toEqual(["amd64", "arm64", "386", "riscv64"]);
+test.each([
+  ["x64", "amd64"],
+  ["ia32", "386"],
+  ["arm64", "arm64"],
+  ["mipsel", "mipsle"],
+  ["x86_64", "amd64"],
+  ["i386", "386"],
+  ["i686", "386"],
+  ["aarch64", "arm64"],
+  ["armv6l", "arm"],
+  ["armv7l", "arm"],
+  ["mips64el", "mips64le"],
+  ["loongarch64", "loong64"],
+  ["ppc64le", "ppc64le"],
+  ["s390x", "s390x"],
+  ["riscv64", "riscv64"],
+  ["amd64", "amd64"],
+  ["vax", "vax"],
+])("the architecture that Node or uname call %s is Go's %s", (name, go) => {
+  expect(goArchitecture(name)).toBe(go);
 });
