@@ -81,9 +81,26 @@ async function* repositories(
       return;
     }
   }
-  for await (const full of capability(registry, "repositories")(call)) {
-    const below = placement.below(full);
-    if (below !== undefined && matches(pattern, below)) yield below;
+  try {
+    for await (const full of capability(registry, "repositories")(call)) {
+      const below = placement.below(full);
+      if (below !== undefined && matches(pattern, below)) yield below;
+    }
+  } catch (error) {
+    const word = path?.split("/").at(-1) ?? pattern.container;
+    if (!isCode(error, "UNSUPPORTED") || word === undefined || registry.can.search === undefined) throw error;
+    call.log.verbose(`${registry.name} has no list: searching for ${word} instead`);
+    yield* searched(registry, word, pattern, call);
+  }
+}
+
+/** Sylabs cloud lists nothing, and finds by a part of the name. */
+async function* searched(registry: Registry, word: string, pattern: Pattern, call: Call): AsyncGenerator<RepoPath> {
+  const seen = new Set<RepoPath>();
+  for await (const { reference } of capability(registry, "search")(word, {}, call)) {
+    if (seen.has(reference.path) || !matches(pattern, reference.path)) continue;
+    seen.add(reference.path);
+    yield reference.path;
   }
 }
 

@@ -13,11 +13,12 @@ const TIP = "push it unsigned with -U, or sign it first: singularity sign";
  */
 export async function requireSignature(file: string, { log, signal }: Call): Promise<void> {
   await using reader = await fileReader(file);
-  const { signed, intact, signatures, problems } = await verifySignedObjects(reader, await readSif(reader), signal);
+  const { signed, intact, signatures, uncovered } = await verifySignedObjects(reader, await readSif(reader), signal);
   if (!signed)
     throw new SregistryError("INTEGRITY", `${file} is not signed, and this library wants it to be`, { hint: TIP });
   if (!intact) {
-    const [problem = "it does not cover the image"] = [...signatures.flatMap(({ problems: own }) => own), ...problems];
+    const differs = signatures.flatMap(({ problems }) => problems);
+    const [problem = `object ${uncovered.join(", ")} is not signed`] = differs;
     throw new SregistryError("INTEGRITY", `${file} is not what was signed: ${problem}`, { hint: TIP });
   }
   const keys = signatures.map(({ fingerprint }) => fingerprint ?? "a key that is not named").join(", ");

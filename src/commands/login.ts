@@ -2,7 +2,7 @@ import { login as loginTo } from "../client/login.ts";
 import { isRemote } from "../client/remotes.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
-import { parseHost } from "../reference/host.ts";
+import { looksLikeHost, parseHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
 import { Secret } from "../secret.ts";
 import { loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
@@ -55,6 +55,11 @@ export const login = defineVerb<Input>({
     const { where } = input;
     if (where === undefined || (await isRemote(await context.services(), where))) {
       return loginToRemote(where, input.token, context);
+    }
+    if (!looksLikeHost(where) && !where.includes("://")) {
+      throw new SregistryError("NOT_FOUND", `${where} is not a remote, and not written like a host`, {
+        hint: `sregistry remote list; for a host of one word: sregistry login oras://${where}`,
+      });
     }
     if (input.token.stdin || input.token.file !== undefined) {
       throw new SregistryError("USAGE", `${JSON.stringify(where)} is no remote, and a token alone is for remotes`, {

@@ -25,14 +25,15 @@ export function createPrompt({ possible, input, output, signal }: PromptOptions)
       hint: `use ${flag}`,
     });
   };
-  const ask = async <T>(kind: "input" | "password", message: string, more: object): Promise<T> => {
+  const ask = async <T>(kind: "input" | "password", question: string, more: object): Promise<T> => {
+    const { message, theme } = plainQuestion(question);
     const { default: inquirer } = await import("inquirer");
     const module = inquirer.createPromptModule({
       input: input as NodeJS.ReadStream,
       output: output as NodeJS.WriteStream,
     });
     const answers = await abortable(
-      module([{ type: kind, name: "answer", message, ...more }] as Parameters<typeof module>[0]),
+      module([{ type: kind, name: "answer", message, ...theme, ...more }] as Parameters<typeof module>[0]),
       signal,
     );
     return (answers as { answer: T }).answer;
@@ -54,6 +55,16 @@ export function createPrompt({ possible, input, output, signal }: PromptOptions)
       return ask<string>("password", safeText(question), {});
     },
   };
+}
+
+/**
+ * The question with nothing before or behind it: Singularity's users know `Access Token: ` by heart. inquirer writes a mark and a
+ * blank first, so the first word takes the mark's place.
+ */
+function plainQuestion(question: string): { readonly message: string; readonly theme: object } {
+  const [prefix, ...rest] = question.split(" ");
+  const style = { message: (text: string) => text, help: () => "" };
+  return { message: rest.join(" "), theme: { theme: { prefix, style } } };
 }
 
 /** inquirer rejects with ExitPromptError on Ctrl-C, and does not know our signal. */
