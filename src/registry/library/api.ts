@@ -5,7 +5,7 @@ import { isCode, SregistryError } from "../../errors.ts";
 import { discard, readJson } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
 import { errorWords } from "../../http/status.ts";
-import type { Auth, HttpResponse, Method, Transport } from "../../http/transport.ts";
+import type { Auth, Body, HttpResponse, Method, Transport } from "../../http/transport.ts";
 import { type ApiVersion, parseVersion } from "./version.ts";
 
 export interface LibraryRequest {
@@ -15,6 +15,8 @@ export interface LibraryRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON without a Content-Type, as the clients in Go do: Singularity Registry Server 2.1 refuses one on tags. */
   readonly json?: unknown;
+  /** Instead of JSON: bytes. */
+  readonly body?: Body;
   readonly retry?: "safe" | "never";
   readonly redirect?: "follow" | "never";
   /** Milliseconds; a closing request may take long. */

@@ -8,9 +8,18 @@ import type { DeleteResult } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
 import { findImage } from "./read.ts";
 
-/** What goes: the reference, and the image's other tags that the library tells of. @throws SregistryError NOT_FOUND. */
+/**
+ * What goes. Hinkskalle takes the image with all its tags, others the tag alone: the further tags are told, not listed.
+ * @throws SregistryError NOT_FOUND.
+ */
 export async function deletable(api: LibraryApi, reference: PlacedReference, call: Call): Promise<DeleteResult> {
-  await findImage(api, reference, {}, call);
+  const { record } = await findImage(api, reference, {}, call);
+  const { selector } = reference;
+  // Before that version the tags of a record are those of its whole collection.
+  const own = (await api.version(call)) === "2.0.0-alpha.2" ? record.tags : [];
+  const others = own.filter((tag) => selector.kind !== "tag" || tag !== selector.tag);
+  if (others.length > 0)
+    call.log.info(`the image is also tagged ${others.join(", ")}: ${api.name} may take these as well`);
   return { deleted: [formatReference(reference)] };
 }
 

@@ -8,9 +8,10 @@ import { isCode, SregistryError } from "../../errors.ts";
 import { ERROR_LIMIT, readUpTo } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
 import { requireFollowable } from "../../http/redirect.ts";
+import { formatReference } from "../../reference/format.ts";
 import { parseHost } from "../../reference/host.ts";
-import { isRepoPath } from "../../reference/name.ts";
-import type { PlacedReference } from "../../reference/reference.ts";
+import { isRepoPath, parseTag } from "../../reference/name.ts";
+import type { PlacedReference, Selector } from "../../reference/reference.ts";
 import { Secret } from "../../secret.ts";
 import type { BodyPart, ByteRange, ImageInfo, Registry, ResolveOptions } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
@@ -65,10 +66,16 @@ export function createDirect(api: LibraryApi, open: ((url: URL, token: Secret) =
       if (!isRepoPath(name, "oras"))
         throw new SregistryError("REPLY_INVALID", `${api.name} maps ${reference.path} to no repository`);
       const registry = open(url, token);
-      const there = { scheme: "oras", host: parseHost(url.host), path: name, selector: reference.selector } as const;
+      const there = {
+        scheme: "oras",
+        host: parseHost(url.host),
+        path: name,
+        selector: selectorThere(reference),
+      } as const;
       const architecture = choice.architecture ?? hostArchitecture();
       try {
         const found = await registry.resolve(there, { architecture }, call);
+        requirePinned(api, reference, found);
         const { manifest: _manifest, ...image } = { ...found, reference };
         resolved.set(image, { registry, image: found });
         return image;
@@ -83,6 +90,19 @@ export function createDirect(api: LibraryApi, open: ((url: URL, token: Secret) =
       return elsewhere?.registry.read(elsewhere.image, range, call);
     },
   };
+}
+
+/** The library's digests are those of files; its registry has them as tags (`sha256.<hex>`) of manifests of their own. */
+function selectorThere({ selector }: PlacedReference): Selector {
+  if (selector.kind !== "digest") return selector;
+  return { kind: "tag", tag: parseTag(selector.digest.replace(":", ".")) };
+}
+
+function requirePinned(api: LibraryApi, reference: PlacedReference, { digest }: ImageInfo): void {
+  const { selector } = reference;
+  if (selector.kind !== "digest" || digest === selector.digest) return;
+  const name = formatReference(reference);
+  throw new SregistryError("INTEGRITY", `${api.name} gives ${digest ?? "no digest"} for ${name}`);
 }
 
 /** Whatever is no 200 means that it is not offered, as SingularityCE 4.5 reads it. */

@@ -14,8 +14,8 @@ import { createDirect } from "./direct.ts";
 import { hostArchitecture } from "./image-name.ts";
 import { repositoriesOf, tagsOf } from "./lists.ts";
 import { makePlace, pushPath } from "./place.ts";
-import { imageFor, push, readBack } from "./push.ts";
-import { type Found, findImage, learnSize, readImage } from "./read.ts";
+import { imageFor, push, readBack, requireFindable } from "./push.ts";
+import { type Found, findImage, imageInfo, learnSize, readImage } from "./read.ts";
 import { search } from "./search.ts";
 import { setTag } from "./tags.ts";
 
@@ -36,11 +36,14 @@ export interface LibraryOptions {
   /** Connections and bytes of a download in ranges; as SingularityCE. */
   readonly concurrency?: number;
   readonly partSize?: number;
+  /** Bytes; larger images are pushed in parts. Default: 64 MiB, as SingularityCE. */
+  readonly multipartAbove?: number;
   readonly retry?: Partial<RetryLimits>;
 }
 
 export function createLibraryRegistry(options: LibraryOptions): Registry {
   const { base, front, transport, entity, sessions = noUploadSessions, retry } = options;
+  const { multipartAbove = 64 * 1024 * 1024 } = options;
   const name = options.name ?? `library ${base.host}`;
   const api = createLibraryApi({ name, base, front, transport });
   const direct = createDirect(api, options.ociDirect);
@@ -50,17 +53,8 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
     const elsewhere = await direct.resolve(reference, choice, call);
     if (elsewhere !== undefined) return elsewhere;
     const found = await findImage(api, reference, choice, call);
-    const { digest, size, architecture, created } = found.record;
-    const image: ImageInfo = {
-      reference,
-      size,
-      digest,
-      architecture,
-      mediaType: undefined,
-      ...(created === undefined ? {} : { created }),
-      annotations: {},
-    };
-    const sized = size === undefined ? { ...image, size: await learnSize(api, image, found, call) } : image;
+    const image = imageInfo(reference, found);
+    const sized = image.size === undefined ? { ...image, size: await learnSize(api, image, found, call) } : image;
     known.set(sized, found);
     return sized;
   }
@@ -80,7 +74,7 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
       return direct.read(image, range, call) ?? readImage(api, image, await foundOf(image, call), range, call);
     },
     can: {
-      push: (request, call) => push({ api, entity, sessions, retry }, request, call),
+      push: (request, call) => push({ api, entity, sessions, retry, multipartAbove }, request, call),
       repositories: (call) => repositoriesOf(api, call),
       tags: (path, call) => tagsOf(api, path, call),
       search: (query, choice, call) => search(api, query, choice, undefined, call),
@@ -96,6 +90,7 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
       throw new SregistryError("UNSUPPORTED", `${name} gives no sha256 for ${formatReference(reference)}`);
     }
     const architecture = image.architecture ?? hostArchitecture();
+    await requireFindable(api, tags, call);
     const place = await makePlace(api, await pushPath(api, reference.path, entity, call), call);
     for (const tag of tags) {
       const record = await imageFor(api, { metadata: undefined }, place, digest, call);

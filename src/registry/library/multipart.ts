@@ -3,14 +3,13 @@
  * by part in a later process: what the storage confirmed is kept with its ETag.
  */
 import type { Readable } from "node:stream";
-import type { Call } from "../../call.ts";
 import { count, type Decoder, field, type JsonObject, object, optional, string } from "../../decode.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { createRetryPolicy, isTransient } from "../../http/retry-policy.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { SavedParts, UploadKey } from "../../transfer/upload-session.ts";
 import type { LibraryApi } from "./api.ts";
-import { type Completed, complete, type ImageUpload } from "./complete.ts";
+import { abort, type Completed, complete, type ImageUpload } from "./complete.ts";
 import { hexOf } from "./digests.ts";
 import { counted, put, uploadUrl } from "./storage.ts";
 
@@ -79,20 +78,35 @@ class PartsUpload {
     const resumed = this.#done.size > 0;
     try {
       await this.#sendAll();
+      const done = await this.#close();
+      await forgetParts(this.#upload);
+      return { ...done, ...(resumed ? { resumed } : {}) };
     } catch (error) {
       await this.#giveUp(error);
       throw error;
     }
-    const tokens = [...this.#done].sort(([a], [b]) => a - b);
-    const completedParts = tokens.map(([partNumber, token]) => ({ partNumber, token }));
-    const closing = { uploadID: this.#plan.uploadId, completedParts };
-    const done = await complete(this.#upload, "_multipart_complete", closing);
-    await forgetParts(this.#upload);
-    return { ...done, ...(resumed ? { resumed } : {}) };
   }
 
-  /** Several at a time; the first failure lets the others end the part that they are at. */
+  #close(): Promise<Completed> {
+    const tokens = [...this.#done].sort(([a], [b]) => a - b);
+    const completedParts = tokens.map(([partNumber, token]) => ({ partNumber, token }));
+    return complete(this.#upload, "_multipart_complete", { uploadID: this.#plan.uploadId, completedParts });
+  }
+
+  /** Several at a time, or one after another where the library refuses that. */
   async #sendAll(): Promise<void> {
+    try {
+      await this.#sendBy(CONNECTIONS);
+    } catch (error) {
+      if (!isCode(error, "REFUSED", "CONFLICT") || this.#plan.parts < 2) throw error;
+      const { api, call } = this.#upload;
+      call.log.verbose(`${api.name} refuses parts side by side: one after another (${error.message})`);
+      await this.#sendBy(1);
+    }
+  }
+
+  /** The first failure lets the others end the part that they are at. */
+  async #sendBy(connections: number): Promise<void> {
     const { parts } = this.#plan;
     let next = 1;
     let failed = false;
@@ -109,7 +123,7 @@ class PartsUpload {
         }
       }
     };
-    const settled = await Promise.allSettled(Array.from({ length: Math.min(CONNECTIONS, parts) }, worker));
+    const settled = await Promise.allSettled(Array.from({ length: Math.min(connections, parts) }, worker));
     const failure = settled.find((one) => one.status === "rejected");
     if (failure !== undefined) throw failure.reason;
   }
@@ -209,21 +223,4 @@ function requireSane(
   if (enough && parts > 0 && parts <= MOST_PARTS) return;
   const words = `${api.name} wants ${size} bytes in ${parts} parts of ${partSize}, which does not add up`;
   throw new SregistryError("REPLY_INVALID", words);
-}
-
-/**
- * With a clock of its own, since the call may have been stopped; that it failed is said with -v only, for the failure that led
- * here is the one to tell. Singularity Registry Server 2.1 takes the unfinished row away as well, with or without parts.
- */
-export async function abort({ api, id, call }: Pick<ImageUpload, "api" | "id" | "call">, uploadID = ""): Promise<void> {
-  const own: Call = { ...call, signal: AbortSignal.timeout(5_000) };
-  try {
-    const url = api.url(`v2/imagefile/${id}/_multipart_abort`);
-    const accept = [200, 201, 204, 404, 405];
-    const response = await api.send({ method: "PUT", url, json: { uploadID }, accept, retry: "never" }, own);
-    response.body.destroy();
-  } catch (error) {
-    if (!(error instanceof SregistryError)) throw error;
-    call.log.verbose(`${api.name} could not be told that the upload is given up: ${error.message}`);
-  }
 }

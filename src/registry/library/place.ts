@@ -137,8 +137,19 @@ async function findOrMake(
       ? await api.find(api.url(found), namedRecord, call)
       : undefined;
     if (again !== undefined) return again;
+    if (made === "v1/entities" && isCode(error, "UNSUPPORTED")) throw noEntity(api, error, members["name"] ?? "");
     throw isCode(error, "CONFLICT", "FORBIDDEN") ? notYours(error, members["name"] ?? "") : error;
   }
+}
+
+/** Singularity Registry Server 2.1 shows the token's own entity to its owner alone, and makes none. */
+function noEntity(api: LibraryApi, error: SregistryError, name: string): SregistryError {
+  const words = `${api.name} shows no entity ${name} to this login, and lets none be made`;
+  return new SregistryError("UNSUPPORTED", words, {
+    hint: "a push begins with your own user name there; sregistry remote status says whether the token is valid",
+    cause: error,
+    ...(error.status === undefined ? {} : { status: error.status }),
+  });
 }
 
 /** It is there, and we do not see it: Singularity Registry Server shows a collection to its owner alone. */

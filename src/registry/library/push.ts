@@ -6,13 +6,13 @@ import { type Digest, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import { parseRepoPath } from "../../reference/name.ts";
 import type { PlacedReference, Tag } from "../../reference/reference.ts";
-import type { UploadSessions } from "../../transfer/upload-session.ts";
+import type { SavedParts, UploadSessions } from "../../transfer/upload-session.ts";
 import type { PushRequest, PushResult } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
-import type { Completed, ImageUpload } from "./complete.ts";
+import { abort, type Completed, type ImageUpload, removeRow } from "./complete.ts";
 import { digestsOf, type FileDigests } from "./digests.ts";
 import { hostArchitecture } from "./image-name.ts";
-import { abort, forgetParts, savedParts, sendParts } from "./multipart.ts";
+import { forgetParts, savedParts, sendParts } from "./multipart.ts";
 import { makePlace, type Place, pushPath } from "./place.ts";
 import { findImage } from "./read.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
@@ -25,6 +25,8 @@ export interface PushContext {
   readonly entity: string | undefined;
   readonly sessions: UploadSessions;
   readonly retry: Partial<RetryLimits> | undefined;
+  /** Bytes; what is larger goes in parts. */
+  readonly multipartAbove: number;
 }
 
 interface Sent extends Completed {
@@ -39,11 +41,12 @@ export async function push(context: PushContext, request: PushRequest, call: Cal
   const task = call.progress.start(title, source.size);
   try {
     const path = await pushPath(api, reference.path, context.entity, call);
+    await requireFindable(api, request.tags, call);
     const digests = await digestsOf(source, task, call);
     requirePinned(reference, digests.sha256);
     const place = await makePlace(api, path, call);
     const { image, transfer, quota, page } = await send(context, request, place, digests, task, call);
-    await source.unchanged();
+    await requireUnchanged(context, request, image, call);
     await nameIt(context, request, place, { image, digest: digests.sha256 }, call);
     task.at(source.size);
     task.done();
@@ -69,8 +72,40 @@ function requirePinned(reference: PlacedReference, digest: Digest): void {
   });
 }
 
+/**
+ * Singularity Registry Server 2.1 (API 2.0.0-alpha.1) looks for names in lower case and without a file's ending, and stores
+ * them as they come: a tag of another kind could never be found again.
+ * @throws SregistryError REFERENCE_INVALID.
+ */
+export async function requireFindable(api: LibraryApi, tags: readonly Tag[], call: Call): Promise<void> {
+  const lost = tags.find((tag) => /[A-Z]|\.(?:sif|simg|img)/.test(tag));
+  if (lost === undefined || (await api.version(call)) !== "2.0.0-alpha.1") return;
+  throw new SregistryError("REFERENCE_INVALID", `${api.name} would not find the tag ${lost} again`, {
+    hint: `push it as ${lost.toLowerCase().replaceAll(/\.(?:sif|simg|img)/g, "")}`,
+  });
+}
+
+function architectureOf({ metadata }: Pick<PushRequest, "metadata">): string {
+  return metadata?.architecture ?? hostArchitecture();
+}
+
+/** Nothing is tagged that is not what was read. */
+async function requireUnchanged(
+  { api }: PushContext,
+  { source }: PushRequest,
+  { id, uploaded }: ImageRecord,
+  call: Call,
+) {
+  try {
+    await source.unchanged();
+  } catch (error) {
+    if (uploaded !== true) await removeRow({ api, id, call });
+    throw error;
+  }
+}
+
 async function send(
-  { api, sessions, retry }: PushContext,
+  { api, sessions, retry, multipartAbove }: PushContext,
   request: PushRequest,
   place: Place,
   digests: FileDigests,
@@ -79,18 +114,14 @@ async function send(
 ): Promise<Sent> {
   const { source } = request;
   const path = `${place.entity}/${place.collection}/${place.container}`;
-  const upload: Omit<ImageUpload, "id"> = { api, path, source, digests, sessions, retry, task, call };
+  const architecture = architectureOf(request);
+  const settings = { api, path, architecture, sessions, retry, multipartAbove };
+  const upload: Omit<ImageUpload, "id"> = { ...settings, source, digests, task, call };
   const resumed = await goOn(upload);
   if (resumed !== undefined) return resumed;
   const image = await imageFor(api, request, place, digests.sha256, call);
   if (image.uploaded === true) return { image, transfer: "present" };
-  try {
-    return { image, transfer: "uploaded", ...(await sendImage({ ...upload, id: image.id })) };
-  } catch (error) {
-    // Singularity Registry Server 2.1 lists the unfinished row until night; one that is kept for resuming stays.
-    if ((await savedParts(upload)) === undefined) await abort({ api, id: image.id, call });
-    throw error;
-  }
+  return { image, transfer: "uploaded", ...(await sendImage({ ...upload, id: image.id })) };
 }
 
 /** With the parts that an earlier process has sent; undefined when there are none, or the library forgot them. */
@@ -103,11 +134,18 @@ async function goOn(upload: Omit<ImageUpload, "id">): Promise<Sent | undefined> 
     const done = await sendParts({ ...upload, id: saved.image }, saved);
     return { image: unfinished(saved.image, upload.digests.sha256), transfer: "resumed", ...done };
   } catch (error) {
-    if (!isCode(error, "NOT_FOUND", "REFUSED", "FORBIDDEN")) throw error;
+    if (!isForgotten(error, saved)) throw error;
     call.log.info(`${api.name} has forgotten the interrupted upload; it begins again`);
     await forgetParts(upload);
+    await abort({ api, id: saved.image, call }, saved.uploadId);
     return undefined;
   }
+}
+
+/** Singularity Registry Server 2.1 answers with 500 to the end of an upload that it does not know. */
+function isForgotten(error: unknown, { done, parts }: SavedParts): boolean {
+  if (isCode(error, "SERVER_ERROR")) return error.status === 500 && done.length === parts;
+  return isCode(error, "NOT_FOUND", "REFUSED", "FORBIDDEN", "CONFLICT");
 }
 
 function unfinished(id: string, digest: Digest): ImageRecord {
@@ -136,7 +174,7 @@ export async function imageFor(
   call: Call,
 ): Promise<ImageRecord> {
   const hash = `sha256.${digestHex(digest)}`;
-  const arch = metadata?.architecture ?? hostArchitecture();
+  const arch = architectureOf({ metadata });
   const url = api.url(`v1/images/${entity}/${collection}/${container}:${hash}`, { arch });
   const there = await api.find(url, imageRecord, call);
   if (there !== undefined) return there;
@@ -157,8 +195,8 @@ async function nameIt(
   { image, digest }: { readonly image: ImageRecord; readonly digest: Digest },
   call: Call,
 ): Promise<void> {
-  const architecture = request.metadata?.architecture ?? hostArchitecture();
-  const oneTagARow = (await api.version(call)) === "2.0.0-alpha.1" && image.uploaded === undefined;
+  const architecture = architectureOf(request);
+  const oneTagARow = (await api.version(call)) === "2.0.0-alpha.1";
   for (const [index, tag] of request.tags.entries()) {
     const row = index === 0 || !oneTagARow ? image : await imageFor(api, request, place, digest, call);
     await setTag(api, place, { id: row.id, architecture }, tag, call);

@@ -4,7 +4,6 @@ import { SregistryError } from "../../errors.ts";
 import { discard } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
 import { requireFollowable } from "../../http/redirect.ts";
-import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
@@ -62,16 +61,13 @@ async function lookUp(
     await discard(response);
     return undefined;
   }
-  const html = isHtml(response);
-  const words = await errorWords(response);
+  if (!isHtml(response)) throw await refusal(api.name, "GET", response);
+  await discard(response);
   // Singularity Registry Server 2.1 fails so when an image is private and no valid token comes with the request.
-  const meant = html ? "it may be private, and the token missing or wrong" : words;
   throw new SregistryError(
     "UNAUTHORIZED",
-    `${api.name} failed to say what ${formatReference(reference)} is: ${meant}`,
-    {
-      hint: "sregistry remote login NAME; sregistry remote status says whether the token is valid",
-    },
+    `${api.name} failed to say what ${formatReference(reference)} is: it may be private, and the token missing or wrong`,
+    { hint: "sregistry remote login NAME; sregistry remote status says whether the token is valid" },
   );
 }
 
@@ -181,6 +177,19 @@ async function storageRefusal(api: LibraryApi, image: ImageInfo, response: HttpR
     hint: "its upload was not finished; at a Singularity Registry Server it may be there as shub://",
     status: 404,
   });
+}
+
+export function imageInfo(reference: PlacedReference, { record }: Found): ImageInfo {
+  const { digest, size, architecture, created } = record;
+  return {
+    reference,
+    size,
+    digest,
+    architecture,
+    mediaType: undefined,
+    ...(created === undefined ? {} : { created }),
+    annotations: {},
+  };
 }
 
 /** Size of an image whose record does not tell it: from the answer to a range of one byte. */

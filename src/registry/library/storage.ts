@@ -54,9 +54,15 @@ export async function put(api: LibraryApi, { url, body, sha256 }: Upload, call: 
     headersTimeout: CLOSING,
     signal: call.signal,
   });
-  if (response.status >= 300) throw await refusal(`the storage of ${api.name}`, "PUT", response);
+  if (response.status >= 300) throw ranOut(await refusal(`the storage of ${api.name}`, "PUT", response));
   await discard(response);
   return response.headers.get("etag") ?? "";
+}
+
+/** S3 and MinIO: 403 `Request has expired`. Worth another try, since each try asks for a URL of its own. */
+function ranOut(error: SregistryError): SregistryError {
+  if (error.status !== 403 || !/expired/i.test(error.message)) return error;
+  return new SregistryError("TIMEOUT", error.message, { hint: "is this machine's clock right? date -u", cause: error });
 }
 
 /** `body`, with `moved` told the bytes of each chunk as it is read. */

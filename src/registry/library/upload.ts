@@ -5,19 +5,24 @@ import { discard } from "../../http/body.ts";
 import { createRetryPolicy } from "../../http/retry-policy.ts";
 import type { Body } from "../../http/transport.ts";
 import { digestHex } from "../../reference/digest.ts";
-import { CLOSING, type Completed, complete, type ImageUpload } from "./complete.ts";
+import type { SavedParts } from "../../transfer/upload-session.ts";
+import { CLOSING, type Completed, complete, type ImageUpload, removeRow } from "./complete.ts";
 import { beginParts, sendParts } from "./multipart.ts";
 import { counted, put, uploadUrl, wantsContentHash } from "./storage.ts";
 
-/** Bytes; what is larger goes in parts, as SingularityCE does it. */
-const SINGLE = 64 * 1024 * 1024;
-
 /** @throws SregistryError INTEGRITY when the storage got other bytes, or the file changed meanwhile. */
 export async function sendImage(upload: ImageUpload): Promise<Completed> {
-  const { api, source, call } = upload;
+  const { api, source, multipartAbove, call } = upload;
   if ((await api.version(call)) === "1") return sendWhole(upload);
-  const parts = source.size > SINGLE ? await beginParts(upload) : undefined;
-  return parts === undefined ? sendSingle(upload) : sendParts(upload, parts);
+  let parts: SavedParts | undefined;
+  try {
+    parts = source.size > multipartAbove ? await beginParts(upload) : undefined;
+    if (parts === undefined) return await sendSingle(upload);
+  } catch (error) {
+    await removeRow(upload);
+    throw error;
+  }
+  return sendParts(upload, parts);
 }
 
 const uploadTarget: Decoder<string> = (value, where) => field(object(value, where), "uploadURL", string, where);
@@ -69,18 +74,15 @@ function requireMd5({ api, digests }: ImageUpload, etag: string): void {
 /** API 1: the bytes go to the library itself. */
 async function sendWhole(upload: ImageUpload): Promise<Completed> {
   const { api, id, call } = upload;
-  const response = await api.transport.send({
+  const request = {
     method: "POST",
     url: api.url(`v1/imagefile/${id}`),
     accept: [200, 201],
     headers: { "content-type": "application/octet-stream" },
     body: wholeBody(upload),
-    auth: { kind: "registry", scopes: [], eager: true },
-    retry: "safe",
     redirect: "never",
     headersTimeout: CLOSING,
-    signal: call.signal,
-  });
-  await discard(response);
+  } as const;
+  await discard(await api.send(request, call));
   return {};
 }
