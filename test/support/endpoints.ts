@@ -8,7 +8,9 @@ import { openStore } from "../../src/registry/local/store.ts";
 import { createOciRegistry } from "../../src/registry/oci/index.ts";
 import type { Capabilities, Registry } from "../../src/registry/registry.ts";
 import { createShubRegistry } from "../../src/registry/shub/index.ts";
+import { createSregistryRegistry } from "../../src/registry/sregistry/index.ts";
 import { createRegistryServer } from "../../src/server/server.ts";
+import { openUsers } from "../../src/server/users.ts";
 
 export interface Endpoint {
   readonly registry: Registry;
@@ -23,6 +25,8 @@ export interface EndpointKind {
   readonly title: string;
   /** Powers of the port that the protocol does not have. */
   readonly lacks?: readonly (keyof Capabilities)[];
+  /** The protocol cannot name bytes that are there already: each tag is an upload. */
+  readonly sendsAgain?: boolean;
   open(storeDirectory: string): Promise<Endpoint>;
 }
 
@@ -35,6 +39,13 @@ export const ENDPOINTS: readonly EndpointKind[] = [
     lacks: ["push", "tags", "repositories", "tag", "delete"],
     open: openShub,
   },
+  { title: "the embedded registry by all that it speaks, nobody logged in", lacks: ["metadata"], open: openEverything },
+  {
+    title: "the embedded registry by signed pushes",
+    lacks: ["metadata", "tag"],
+    sendsAgain: true,
+    open: openSigned,
+  },
 ];
 
 async function openLocal(directory: string): Promise<Endpoint> {
@@ -44,6 +55,38 @@ async function openLocal(directory: string): Promise<Endpoint> {
 async function openLibrary(directory: string): Promise<Endpoint> {
   const { base, transport, close } = await serve(directory);
   return { registry: createLibraryRegistry({ base, front: base, transport }), prefix: "library://", close };
+}
+
+async function openEverything(directory: string): Promise<Endpoint> {
+  const { base, transport, close } = await serve(directory);
+  const library = createLibraryRegistry({ base, front: base, transport });
+  const shub = createShubRegistry({ base, transport });
+  const options = { base, library, shub, transport, bearer: transport, canSign: false, protocol: "auto" } as const;
+  return { registry: createSregistryRegistry(options), prefix: "library://", close };
+}
+
+async function openSigned(directory: string): Promise<Endpoint> {
+  const { name: username, token } = await openUsers(directory).add("vanessa");
+  const { base, close } = await serve(directory);
+  const credentials = { find: async () => ({ kind: "bearer", token, from: "the test" }) as const };
+  const bearer = createTransport({ userAgent: "sregistry-test", env: {}, credentials });
+  const transport = createTransport({
+    userAgent: "sregistry-test",
+    env: {},
+    credentials,
+    hmac: { origin: base.origin, username, token },
+  });
+  const library = createLibraryRegistry({ base, front: base, transport: bearer });
+  const shub = createShubRegistry({ base, transport, hmac: true });
+  const options = { base, library, shub, transport, bearer, canSign: true, protocol: "hmac" } as const;
+  return {
+    registry: createSregistryRegistry(options),
+    prefix: "library://",
+    async close() {
+      await Promise.all([bearer.close(), transport.close()]);
+      await close();
+    },
+  };
 }
 
 async function openShub(directory: string): Promise<Endpoint> {

@@ -131,7 +131,7 @@ describe("a refusal", () => {
     expect(await failureOf(plan("lab/app:1.0"))).toEqual({
       code: "UNAUTHORIZED",
       message: "the registry deletes for its users only, and no login is known for it",
-      hint: `sregistry login ${server.faults.host}`,
+      hint: `sregistry remote login NAME (made by: sregistry remote add --insecure NAME ${server.faults.host})`,
     });
     expect(server.story()).toEqual([]);
   });

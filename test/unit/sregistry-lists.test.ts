@@ -287,7 +287,7 @@ describe("a collection", () => {
     expect(await failureOf(create("lab"))).toEqual({
       code: "UNAUTHORIZED",
       message: "the registry wants a token for this, and has none from you that it knows",
-      hint: `sregistry login ${server.faults.host}`,
+      hint: `sregistry remote login NAME (made by: sregistry remote add --insecure NAME ${server.faults.host})`,
     });
   });
 

@@ -6,11 +6,12 @@ import { MANIFEST_LIMIT, readCapped } from "../../http/body.ts";
 import { serverHour } from "../../http/hmac.ts";
 import { isHtml, isJson } from "../../http/media-type.ts";
 import { createRetryPolicy } from "../../http/retry-policy.ts";
-import { errorWords, loginName } from "../../http/status.ts";
+import { errorWords } from "../../http/status.ts";
 import type { Auth, HttpResponse } from "../../http/transport.ts";
 import { digestAlgorithm, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { Selector, ShubReference } from "../../reference/reference.ts";
+import { tokenLogin } from "../token-login.ts";
 import { type Hub, hubUrl } from "./hub.ts";
 
 export interface Manifest {
@@ -155,7 +156,7 @@ function loginWanted({ name, base }: Hub, reference: ShubReference, words: strin
   return new SregistryError(
     "UNAUTHORIZED",
     `${formatReference(reference)} is private at ${name}, and no login is known for it${said}`,
-    { hint: `sregistry login ${loginName(base.host)}` },
+    { hint: tokenLogin(base) },
   );
 }
 
@@ -171,7 +172,7 @@ function signatureRefused({ name, base }: Hub, reference: ShubReference): Sregis
   return new SregistryError(
     "UNAUTHORIZED",
     `${name} does not take the signature for ${formatReference(reference)}: user name, token or clock are wrong`,
-    { hint: `compare the token with the one at ${base.origin}/token, then: sregistry login ${loginName(base.host)}` },
+    { hint: `compare the token with the one at ${base.origin}/token, then: ${tokenLogin(base)}` },
   );
 }
 

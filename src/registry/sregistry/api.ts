@@ -5,8 +5,9 @@ import { SregistryError } from "../../errors.ts";
 import { readJson } from "../../http/body.ts";
 import { isHtml, isJson } from "../../http/media-type.ts";
 import { createRetryPolicy, type RetryLimits } from "../../http/retry-policy.ts";
-import { errorWords, loginName } from "../../http/status.ts";
+import { errorWords } from "../../http/status.ts";
 import type { Auth, Body, HttpResponse, Method, Transport } from "../../http/transport.ts";
+import { tokenLogin } from "../token-login.ts";
 
 export interface ApiRequest {
   readonly method: Method;
@@ -100,9 +101,7 @@ export function refused(name: string, base: URL, words: string): SregistryError 
     `${name} refuses: ${words || "no reason given"}`,
     {
       status: 403,
-      hint: anonymous
-        ? `sregistry login ${loginName(base.host)}`
-        : "ask the owner of the collection, or the administrator",
+      hint: anonymous ? tokenLogin(base) : "ask the owner of the collection, or the administrator",
     },
   );
 }

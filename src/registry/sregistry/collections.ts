@@ -4,9 +4,10 @@ import { type Decoder, field, object, optional, string } from "../../decode.ts";
 import { SregistryError } from "../../errors.ts";
 import { discard, readJson } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
-import { errorWords, loginName } from "../../http/status.ts";
+import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
 import type { CollectionInfo } from "../registry.ts";
+import { tokenLogin } from "../token-login.ts";
 import { jsonBody, refused, type SregistryApi } from "./api.ts";
 import { normalCollection } from "./names.ts";
 
@@ -64,7 +65,7 @@ async function ownEntity(api: SregistryApi, call: Call): Promise<string> {
   await discard(response);
   throw new SregistryError("UNAUTHORIZED", `${api.name} wants a token for this, and has none from you that it knows`, {
     status: response.status,
-    hint: `sregistry login ${loginName(api.base.host)}`,
+    hint: tokenLogin(api.base),
   });
 }
 

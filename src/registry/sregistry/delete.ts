@@ -3,11 +3,12 @@ import type { Call } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { discard } from "../../http/body.ts";
 import { isJson } from "../../http/media-type.ts";
-import { errorWords, loginName } from "../../http/status.ts";
+import { errorWords } from "../../http/status.ts";
 import { formatReference } from "../../reference/format.ts";
 import { isTag, parseTag } from "../../reference/name.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import type { DeleteResult, Registry } from "../registry.ts";
+import { tokenLogin } from "../token-login.ts";
 import { dailyLimit, type SregistryApi } from "./api.ts";
 import { ownsCollection } from "./collections.ts";
 import { containerAt, digestOfVersion, type ImageName, shubName, tagged, uriOf } from "./names.ts";
@@ -46,7 +47,7 @@ async function doomed(context: DeleteContext, reference: PlacedReference, call: 
   const { api, canSign } = context;
   if (!canSign) {
     throw new SregistryError("UNAUTHORIZED", `${api.name} deletes for its users only, and no login is known for it`, {
-      hint: `sregistry login ${loginName(api.base.host)}`,
+      hint: tokenLogin(api.base),
     });
   }
   const { selector, path } = reference;

@@ -2,18 +2,27 @@
 import type { Call } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import type { RetryLimits } from "../../http/retry-policy.ts";
-import { loginName } from "../../http/status.ts";
 import type { Transport } from "../../http/transport.ts";
 import { parseTag } from "../../reference/name.ts";
-import type { RepoPath, Tag } from "../../reference/reference.ts";
-import type { Capabilities, ImageInfo, PushRequest, PushResult, Registry } from "../registry.ts";
+import type { PlacedReference, RepoPath, Tag } from "../../reference/reference.ts";
+import type {
+  Capabilities,
+  DeleteResult,
+  ImageInfo,
+  PushRequest,
+  PushResult,
+  Registry,
+  SearchHit,
+  SearchOptions,
+} from "../registry.ts";
+import { tokenLogin } from "../token-login.ts";
 import { createApi } from "./api.ts";
 import { createCollection } from "./collections.ts";
 import { deletable, remove } from "./delete.ts";
 import { Images } from "./images.ts";
 import { labels } from "./labels.ts";
 import { containers, search, tagsOf } from "./lists.ts";
-import { asStored, storedName } from "./names.ts";
+import { asStored, flat, storedName } from "./names.ts";
 import { push as hmacPush } from "./push.ts";
 import { warnOfTwins } from "./twins.ts";
 
@@ -82,7 +91,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   async function signedPush(request: PushRequest, call: Call): Promise<PushResult> {
     if (canSign) return hmacPush({ api, shub, waits }, request, call);
     throw new SregistryError("UNAUTHORIZED", `a push to ${name} needs a login, and none is known`, {
-      hint: `sregistry login ${loginName(base.host)}`,
+      hint: tokenLogin(base),
     });
   }
 
@@ -98,6 +107,35 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     });
   }
 
+  /** Without a login nothing can be signed, and a server that is open to everybody (ours) deletes by the library protocol. */
+  async function byLibrary(
+    power: "deletable" | "delete",
+    reference: PlacedReference,
+    call: Call,
+  ): Promise<DeleteResult | undefined> {
+    if (canSign || protocol === "hmac") return undefined;
+    try {
+      return await library.can[power]?.(reference, call);
+    } catch (error) {
+      if (isCode(error, "UNSUPPORTED")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Ours searches descriptions too, and knows architectures; Singularity Registry Server 2.1 has no search. */
+  async function* find(query: string, choice: SearchOptions, call: Call): AsyncGenerator<SearchHit> {
+    try {
+      if (library.can.search !== undefined && query.length > 2) {
+        for await (const hit of library.can.search(query, choice, call))
+          yield { ...hit, reference: flat(hit.reference) };
+        return;
+      }
+    } catch (error) {
+      if (!isCode(error, "UNSUPPORTED")) throw error;
+    }
+    yield* search(api, query, choice, call);
+  }
+
   const can: Partial<Capabilities> = {
     push,
     repositories,
@@ -107,12 +145,13 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
       return (kind === "library" ? library : shub).can.metadata?.(found, call);
     },
     tag,
-    deletable: (reference, call) => deletable(deletion, reference, call),
-    delete(reference, call) {
+    deletable: async (reference, call) =>
+      (await byLibrary("deletable", reference, call)) ?? deletable(deletion, reference, call),
+    async delete(reference, call) {
       listed.clear();
-      return remove(deletion, reference, call);
+      return (await byLibrary("delete", reference, call)) ?? remove(deletion, reference, call);
     },
-    search: (query, choice, call) => search(api, query, choice, call),
+    search: (query, choice, call) => find(query, choice, call),
     labels: (filter, call) => labels(api, filter, call),
     ...(bearer === undefined
       ? {}

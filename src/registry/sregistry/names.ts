@@ -86,6 +86,12 @@ export function asStored(reference: PlacedReference): PlacedReference {
   return capitals ? tagged(named, parseTag(selector.tag.toLowerCase())) : named;
 }
 
+/** Without the entity, as lists name it. */
+export function flat(reference: PlacedReference): PlacedReference {
+  const { collection, name } = containerAt(reference.path);
+  return { ...reference, path: parseRepoPath(`${collection}/${name}`, reference.scheme) };
+}
+
 /** The same container's image of another tag. */
 export function tagged(reference: PlacedReference, tag: Tag): PlacedReference {
   const { path } = reference;

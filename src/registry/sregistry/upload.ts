@@ -5,9 +5,10 @@ import { SregistryError } from "../../errors.ts";
 import { readJson } from "../../http/body.ts";
 import { serverHour } from "../../http/hmac.ts";
 import { isHtml, isJson } from "../../http/media-type.ts";
-import { errorWords, loginName } from "../../http/status.ts";
+import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
 import type { Source } from "../../transfer/source.ts";
+import { tokenLogin } from "../token-login.ts";
 import { jsonBody, type SregistryApi } from "./api.ts";
 import { uploadForm } from "./form.ts";
 import { type ImageName, uriOf } from "./names.ts";
@@ -121,7 +122,7 @@ async function refusal(
     // Without the status: 500 is what the server says for every refusal, and asking again changes none.
     const reason = isJson(response) && words !== "" ? words : `credentials, clock or permission (status ${status})`;
     return new SregistryError("FORBIDDEN", `${name} refused the push of ${what}: ${reason}`, {
-      hint: `compare the token with ${base.origin}/token (sregistry login ${loginName(base.host)}), ${clockWords(response)}, and see that the collection is yours`,
+      hint: `compare the token with ${base.origin}/token (${tokenLogin(base)}), ${clockWords(response)}, and see that the collection is yours`,
     });
   }
   const code = status === 200 ? "REPLY_INVALID" : "REFUSED";
