@@ -7,6 +7,7 @@ import type { Digest } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
 import type { BodyPart, ImageInfo } from "../registry/registry.ts";
 import type { Download, DownloadResult } from "./download.ts";
+import { boundedParallel, ParallelParts } from "./parallel.ts";
 import type { PartialFile } from "./partial.ts";
 
 /** Without a digest nothing tells whether another body is of the same image, and without a size where it ends. */
@@ -24,6 +25,8 @@ export class DownloadRun {
   #transferred = 0;
   /** More than one body went into the file, so that a wrong digest may be the seam's fault. */
   #spliced = false;
+  /** Once parts have made a wrong whole, one connection fetches all of it. */
+  #inOne = false;
   /** Bytes that were in place at best: only what goes beyond them is progress, or a server could be asked for ever. */
   #furthest = 0;
 
@@ -47,8 +50,10 @@ export class DownloadRun {
     this.#task.state("verifying");
     let digest = await this.#partial.digest();
     if (this.#spliced && image.digest !== undefined && digest !== image.digest) {
-      this.#download.call.log.warn(`${basename(target)}: the digest is wrong after a resume; once more from the start`);
+      const when = this.#resumedAt > 0 ? "after a resume" : "after a transfer in parts";
+      this.#download.call.log.warn(`${basename(target)}: the digest is wrong ${when}; once more from the start`);
       this.#furthest = 0;
+      this.#inOne = true;
       await this.#restart();
       await this.#fetch();
       digest = await this.#partial.digest();
@@ -87,14 +92,40 @@ export class DownloadRun {
   /** Until all bytes are there; each body that ends early is followed by another, as long as bytes move. */
   async #fetch(): Promise<void> {
     const { size } = this.#download.image;
+    await using parts = this.#openParts();
     while (size === undefined || this.#partial.offset < size) {
       try {
-        await this.#receive();
+        await (parts?.inRanges ? this.#receiveParts(parts) : this.#receive());
         if (size === undefined) return;
       } catch (error) {
         await this.#retry.next(error);
       }
     }
+  }
+
+  /** Undefined where one connection has to do, or is as good. */
+  #openParts(): ParallelParts | undefined {
+    const { registry, image, call, parallel = registry.parallel } = this.#download;
+    const { size } = image;
+    if (parallel === undefined || size === undefined || this.#inOne || !isResumable(image)) return undefined;
+    const bounded = boundedParallel(parallel);
+    if (bounded.connections < 2 || size - this.#partial.offset <= bounded.partSize) return undefined;
+    const open = async (start: number, end: number, signal: AbortSignal): Promise<BodyPart> => {
+      const part = await registry.read(image, { start, end }, { ...call, signal });
+      try {
+        this.#sizeOf(part);
+      } catch (error) {
+        part.body.destroy();
+        throw error;
+      }
+      return part;
+    };
+    return new ParallelParts({ name: this.#name(), size, parallel: bounded, signal: call.signal, open });
+  }
+
+  async #receiveParts(parts: ParallelParts): Promise<void> {
+    this.#spliced = true;
+    for await (const chunk of parts.from(this.#partial.offset)) await this.#take(chunk, this.#download.image.size);
   }
 
   async #receive(): Promise<void> {

@@ -15,6 +15,7 @@ import { DownloadRun, isResumable } from "./download-run.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
 import { Onlooker } from "./onlooker.ts";
+import type { Parallel } from "./parallel.ts";
 import { PartialFile, partialPath } from "./partial.ts";
 import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "./target.ts";
 
@@ -27,6 +28,8 @@ export interface Download {
   readonly force: boolean;
   readonly call: Call;
   readonly retry?: Partial<RetryLimits>;
+  /** Instead of what the registry says of itself; one connection: { connections: 1, partSize: 1 }. */
+  readonly parallel?: Parallel;
 }
 
 export interface DownloadResult {

@@ -1,0 +1,355 @@
+/** An image through several connections at once: by the real registry client, server and sockets, and by scripted answers. */
+import { Readable } from "node:stream";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SregistryError } from "../../src/errors.ts";
+import type { BodyPart, Registry } from "../../src/registry/registry.ts";
+import { boundedParallel, type Parallel, ParallelParts } from "../../src/transfer/parallel.ts";
+import { BLOB, callThatTells, type DownloadSite, downloadSite } from "../support/download.ts";
+import { cutResponse, ignoreRange, reply, stall, wrongByte, wrongLength } from "../support/faults.ts";
+import { failureOf } from "../support/http.ts";
+
+const PART = 256 * 1024;
+const FOUR: Parallel = { connections: 4, partSize: PART };
+
+let site: DownloadSite;
+let registry: Registry;
+beforeEach(async () => {
+  site = await downloadSite();
+  registry = { ...site.registry, parallel: FOUR };
+});
+afterEach(async () => {
+  await site[Symbol.asyncDispose]();
+});
+
+async function expectImage(): Promise<void> {
+  expect(await site.files()).toEqual(["image.sif"]);
+  expect((await site.content()).equals(site.bytes)).toBe(true);
+}
+
+/** The partial alone, and that it is a beginning of the image. */
+async function keptBytes(): Promise<number> {
+  const [name = "", ...more] = await site.files();
+  expect([name, more]).toEqual([expect.stringMatching(/^\.image\.sif\.part-[0-9a-f]{16}$/), []]);
+  const kept = await site.content(name);
+  expect(kept.equals(site.bytes.subarray(0, kept.length))).toBe(true);
+  return kept.length;
+}
+
+const range = (start: number, end: number) => `bytes=${start}-${Math.min(end, site.bytes.length) - 1}`;
+
+/** Ranges of the parts from `offset`, in order. */
+function parts(offset = 0): readonly string[] {
+  const count = Math.ceil((site.bytes.length - offset) / PART);
+  return Array.from({ length: count }, (_, index) => range(offset + index * PART, offset + (index + 1) * PART));
+}
+
+/** Requests of the part that begins at byte `start`. */
+const part = (start: number) => ({
+  ...BLOB,
+  when: ({ headers }: { headers: Readonly<Record<string, string>> }) =>
+    headers["range"]?.startsWith(`bytes=${start}-`) === true,
+});
+
+/** As they were asked; which of those under way came first is left open. */
+const asked = () => [...site.ranges()].sort();
+const sorted = (...ranges: readonly (string | undefined)[]) => [...ranges].sort();
+
+describe("in parts", () => {
+  it("downloads the same bytes, each once", async () => {
+    expect(await site.pull({ registry })).toEqual({
+      path: site.target,
+      digest: site.image.digest,
+      size: site.bytes.length,
+      transferred: site.bytes.length,
+      outcome: "downloaded",
+    });
+    expect(asked()).toEqual(sorted(...parts()));
+    expect(site.ranges()[0]).toBe(range(0, PART));
+    await expectImage();
+  });
+
+  it.each([1, 2, 7, 32])("downloads the same bytes through %d connections", async (connections) => {
+    const warnings: string[] = [];
+    const warned = ({ name }: Error) => void warnings.push(name);
+    process.on("warning", warned);
+    await site.pull({ registry, parallel: { connections, partSize: 65_537 } });
+    process.off("warning", warned);
+    expect(warnings).toEqual([]);
+    await expectImage();
+  });
+
+  it.each([
+    ["where it is one part", { connections: 4, partSize: 64 * 1024 * 1024 }],
+    ["where the user wants one connection", { connections: 1, partSize: PART }],
+  ])("asks for the whole %s", async (_when, parallel) => {
+    await site.pull({ registry, parallel });
+    expect(site.ranges()).toEqual([undefined]);
+  });
+
+  it("asks for the whole where no digest would tell that parts belong together", async () => {
+    const image = { ...site.image, digest: undefined };
+    const read: Registry["read"] = (_image, ...rest) => site.registry.read(site.image, ...rest);
+    await site.pull({ registry: { ...registry, read }, image });
+    expect(site.ranges()).toEqual([undefined]);
+  });
+
+  it("tells progress in order, up to the end", async () => {
+    const told: number[] = [];
+    const call = callThatTells([]);
+    const progress = {
+      start: (label: string, total?: number) => ({
+        ...call.progress.start(label, total),
+        at: (offset: number) => void told.push(offset),
+      }),
+    };
+    await site.pull({ registry, call: { ...call, progress } });
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    expect(told.at(-1)).toBe(site.bytes.length);
+  });
+});
+
+describe("connections that break", () => {
+  it("asks only for the rest of a part that was cut, and keeps what the others brought", async () => {
+    site.faults.on({ ...part(PART), times: 1 }, cutResponse({ after: 100_000 }));
+    expect(await site.pull({ registry })).toMatchObject({ transferred: site.bytes.length });
+    expect(asked()).toEqual(sorted(...parts(), range(PART + 100_000, 2 * PART)));
+    await expectImage();
+  });
+
+  it("asks again for a part that ends early though its answer ends cleanly", async () => {
+    const read: Registry["read"] = async (image, { start, end }, call) => {
+      if (start !== 2 * PART) return site.registry.read(image, { start, ...(end ? { end } : {}) }, call);
+      return { start, total: undefined, body: Readable.from([site.bytes.subarray(start, start + 500)]) };
+    };
+    await site.pull({ registry: { ...registry, read } });
+    expect(asked()).toEqual(sorted(...parts().filter((_, at) => at !== 2), range(2 * PART + 500, 3 * PART)));
+    await expectImage();
+  });
+
+  it("goes on after many cuts: what moved refills the budget of tries", async () => {
+    site.faults.on({ ...BLOB, times: 30 }, cutResponse({ after: 70_000, how: "rst" }));
+    await site.pull({ registry });
+    await expectImage();
+  });
+
+  it("fetches no more than its connections' parts ahead of one that stalls", async () => {
+    site.faults.on({ ...part(0), times: 1 }, stall({ after: 1000 }));
+    await site.pull({ registry });
+    const [first, ...ahead] = site.ranges().slice(0, 4);
+    expect([first, ...ahead.sort()]).toEqual([range(0, PART), ...sorted(...parts().slice(1, 4))]);
+    expect(site.ranges()[4]).toBe(range(1000, PART));
+    await expectImage();
+  });
+
+  it("tries again after 503s", async () => {
+    site.faults.on({ ...part(3 * PART), times: 3 }, reply(503));
+    await site.pull({ registry });
+    expect(asked()).toEqual(sorted(...parts(), ...Array.from({ length: 3 }, () => parts()[3])));
+    await expectImage();
+  });
+
+  it("gives up when no byte of a part moves, and keeps all before it", async () => {
+    site.faults.on(part(2 * PART), cutResponse({ after: 0 }));
+    expect(await failureOf(site.pull({ registry }))).toMatchObject({ code: "NETWORK" });
+    expect(await keptBytes()).toBe(2 * PART);
+    site.faults.clear();
+    expect(await site.pull({ registry })).toMatchObject({
+      outcome: "resumed",
+      transferred: site.bytes.length - 2 * PART,
+    });
+    expect(asked()).toEqual(sorted(...parts(2 * PART)));
+    await expectImage();
+  });
+});
+
+describe("servers that say or send something else", () => {
+  it("asks one connection first: a 403 is answered once", async () => {
+    site.faults.on(BLOB, reply(403));
+    expect(await failureOf(site.pull({ registry }))).toMatchObject({ code: "FORBIDDEN" });
+    expect(site.ranges()).toEqual([range(0, PART)]);
+    expect(await site.files()).toEqual([]);
+  });
+
+  it("ends with the 403 of one part, and keeps all before it", async () => {
+    site.faults.on(part(2 * PART), reply(403));
+    expect(await failureOf(site.pull({ registry }))).toMatchObject({ code: "FORBIDDEN" });
+    expect(await keptBytes()).toBe(2 * PART);
+  });
+
+  it("takes the whole from the start where Range is ignored", async () => {
+    site.faults.on(BLOB, ignoreRange);
+    expect(await site.pull({ registry })).toMatchObject({
+      outcome: "downloaded",
+      transferred: PART + site.bytes.length,
+    });
+    expect(site.ranges().at(-1)).toBe(range(PART, site.bytes.length));
+    expect(site.ranges().length).toBeLessThanOrEqual(5);
+    await expectImage();
+  });
+
+  it("goes on with one connection where Range is ignored from some part on", async () => {
+    site.faults.on(part(3 * PART), ignoreRange);
+    await site.pull({ registry });
+    await expectImage();
+  });
+
+  it("refuses a part of another length, and keeps all before it", async () => {
+    site.faults.on(part(PART), wrongLength(5));
+    expect(await failureOf(site.pull({ registry }))).toMatchObject({
+      code: "INTEGRITY",
+      message: expect.stringContaining(`announces ${PART + 5} bytes`),
+    });
+    expect(await keptBytes()).toBe(PART);
+  });
+
+  it("refuses a part of an image of another size", async () => {
+    const read: Registry["read"] = async (...words) => ({ ...(await site.registry.read(...words)), total: 5 });
+    expect(await failureOf(site.pull({ registry: { ...registry, read } }))).toMatchObject({
+      code: "INTEGRITY",
+      message: expect.stringContaining("announced 5"),
+    });
+    expect(await site.files()).toEqual([]);
+  });
+
+  it("fetches the whole once more through one connection when the parts make none", async () => {
+    site.faults.on({ ...part(2 * PART), times: 1 }, wrongByte(100));
+    expect(await site.pull({ registry })).toMatchObject({ transferred: 2 * site.bytes.length });
+    expect(site.story).toContain(
+      "warn: image.sif: the digest is wrong after a transfer in parts; once more from the start",
+    );
+    expect(asked()).toEqual(sorted(...parts(), undefined));
+    await expectImage();
+  });
+});
+
+describe("being stopped", () => {
+  it("keeps a beginning of the image, ends every request, and goes on from there in parts", async () => {
+    const stop = new AbortController();
+    const call = callThatTells([], stop.signal);
+    const at = (offset: number) => void (offset > PART && stop.abort());
+    const progress = { start: (label: string) => ({ ...call.progress.start(label), at }) };
+    const bodies: Readable[] = [];
+    const read: Registry["read"] = async (...words) => {
+      const answer = await site.registry.read(...words);
+      bodies.push(answer.body);
+      return answer;
+    };
+    const stopped = site.pull({ registry: { ...registry, read }, call: { ...call, progress } });
+    expect(await failureOf(stopped)).toMatchObject({ code: "INTERRUPTED" });
+    expect(bodies.length).toBeGreaterThan(1);
+    expect(bodies.filter(({ destroyed }) => !destroyed)).toEqual([]);
+    const kept = await keptBytes();
+    expect(kept).toBeGreaterThan(PART);
+    site.faults.clear();
+    expect(await site.pull({ registry })).toMatchObject({
+      outcome: "resumed",
+      transferred: site.bytes.length - kept,
+    });
+    expect(asked()).toEqual(sorted(...parts(kept)));
+    await expectImage();
+  });
+});
+
+describe("parts of a scripted image", () => {
+  const bytes = Buffer.from(Array.from({ length: 5000 }, (_, at) => at % 251));
+
+  /** What one answer is: how long its chunks are, after how many bytes it breaks, when it comes. */
+  const script = fc.record({
+    chunk: fc.integer({ min: 1, max: 900 }),
+    cut: fc.option(fc.nat(900)),
+    late: fc.boolean(),
+  });
+
+  it("are handed over in order, whatever breaks, and never more are open than there may be", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(script, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 300, max: 2000 }),
+        async (scripts, connections, partSize) => {
+          const open = new Set<Readable>();
+          let most = 0;
+          let turn = 0;
+          const scripted = async (start: number, end: number): Promise<BodyPart> => {
+            const { chunk, cut, late } = scripts[turn++] ?? { chunk: 1000, cut: null, late: false };
+            if (late) await new Promise((done) => setImmediate(done));
+            const body = Readable.from(chunks(start, end, chunk, cut ?? Number.POSITIVE_INFINITY));
+            open.add(body);
+            body.once("close", () => open.delete(body));
+            most = Math.max(most, open.size);
+            return { start, total: bytes.length, body };
+          };
+          const signal = new AbortController().signal;
+          const options = { name: "image", size: bytes.length, parallel: { connections, partSize }, signal };
+          const got: Buffer[] = [];
+          const offset = () => got.reduce((sum, { length }) => sum + length, 0);
+          {
+            await using window = new ParallelParts({ ...options, open: scripted });
+            while (offset() < bytes.length) {
+              try {
+                for await (const chunk of window.from(offset())) got.push(chunk);
+              } catch (error) {
+                expect(error).toMatchObject({ code: "NETWORK" });
+              }
+            }
+          }
+          expect(Buffer.concat(got).equals(bytes)).toBe(true);
+          expect(most).toBeLessThanOrEqual(connections);
+          expect(open.size).toBe(0);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  async function* chunks(start: number, end: number, length: number, cut: number): AsyncGenerator<Buffer> {
+    for (let at = start; at < Math.min(end, start + cut); at += length) {
+      yield bytes.subarray(at, Math.min(at + length, end, start + cut));
+      await new Promise((done) => setImmediate(done));
+    }
+    if (start + cut < end) throw new SregistryError("NETWORK", "cut");
+  }
+
+  it("closes an answer that comes after the end was called", async () => {
+    let answer: (part: BodyPart) => void = () => {};
+    const late = new Promise<BodyPart>((resolve) => {
+      answer = resolve;
+    });
+    const first = { start: 0, total: bytes.length, body: Readable.from([bytes.subarray(0, 10)]) };
+    const window = new ParallelParts({
+      name: "image",
+      size: bytes.length,
+      parallel: { connections: 2, partSize: 1000 },
+      signal: new AbortController().signal,
+      open: (start) => (start === 0 ? Promise.resolve(first) : late),
+    });
+    for await (const _chunk of window.from(0)) break;
+    const body = Readable.from([bytes.subarray(1000, 2000)]);
+    const closed = window[Symbol.asyncDispose]();
+    answer({ start: 1000, total: bytes.length, body });
+    await closed;
+    expect(body.destroyed).toBe(true);
+  });
+
+  it.each([
+    [
+      { connections: 3, partSize: 5_242_880 },
+      { connections: 3, partSize: 5_242_880 },
+    ],
+    [
+      { connections: 1000, partSize: 5_242_880 },
+      { connections: 32, partSize: 5_242_880 },
+    ],
+    [
+      { connections: 4, partSize: 10 ** 12 },
+      { connections: 4, partSize: 64 * 1024 * 1024 },
+    ],
+    [
+      { connections: 4, partSize: 1 },
+      { connections: 4, partSize: 65_536 },
+    ],
+  ])("are as many and as large as memory bears: %j", (wished, bounded) => {
+    expect(boundedParallel(wished)).toEqual(bounded);
+  });
+});
