@@ -12,7 +12,7 @@ import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
 import type { Referrer } from "../registry/registry.ts";
 import { fileReader } from "../transfer/file-source.ts";
-import { registryReader } from "../transfer/registry-reader.ts";
+import { sizedReader } from "../transfer/registry-reader.ts";
 import { imageMetadata } from "./metadata.ts";
 import { architectureOption } from "./pull.ts";
 import type { Services } from "./services.ts";
@@ -77,7 +77,7 @@ export async function inspect(
   const reference = await services.place(target.reference);
   const registry = await services.open(reference);
   const image = await registry.resolve(reference, architectureOption(options.architecture), call);
-  const reader = registryReader(registry, image, call);
+  const reader = await sizedReader(registry, image, call);
   const whole = options.objects ? await readImage(reader) : undefined;
   return {
     name: formatReference(target.reference),

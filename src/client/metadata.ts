@@ -3,7 +3,7 @@ import type { Call } from "../call.ts";
 import type { ImageMetadata } from "../image/metadata.ts";
 import { readImageMetadata } from "../image/read.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
-import { registryReader } from "../transfer/registry-reader.ts";
+import { sizedReader } from "../transfer/registry-reader.ts";
 import type { Services } from "./services.ts";
 
 /** A digest's metadata never changes, so each image is asked once, by whatever endpoint it is met at. */
@@ -27,5 +27,5 @@ async function ask(registry: Registry, image: ImageInfo, call: Call): Promise<Im
   const held = await registry.can.metadata?.(image, call);
   if (held !== undefined) return held;
   call.log.verbose(`${registry.name} holds no metadata for this image: reading the SIF by ranges`);
-  return readImageMetadata(registryReader(registry, image, call));
+  return readImageMetadata(await sizedReader(registry, image, call));
 }

@@ -19,7 +19,7 @@ export async function requireSignature(file: string, { log, signal }: Call): Pro
   if (!intact) {
     const differs = signatures.flatMap(({ problems }) => problems);
     const [problem = `object ${uncovered.join(", ")} is not signed`] = differs;
-    throw new SregistryError("INTEGRITY", `${file} is not what was signed: ${problem}`, { hint: TIP });
+    throw new SregistryError("INTEGRITY", `${file} was changed after it was signed: ${problem}`, { hint: TIP });
   }
   const keys = signatures.map(({ fingerprint }) => fingerprint ?? "a key that is not named").join(", ");
   log.verbose(`signed by ${keys}: the bytes are those that were signed; whose key it is was not verified`);

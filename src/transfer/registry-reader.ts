@@ -6,15 +6,26 @@ import type { ImageReader } from "../image/reader.ts";
 import { formatReference } from "../reference/format.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
 
-/** @throws SregistryError UNSUPPORTED where the endpoint does not tell the image's size. */
+/**
+ * As registryReader; an endpoint that tells the size with the first answer only (shub) is asked for that.
+ * @throws SregistryError UNSUPPORTED where it does not tell the size at all.
+ */
+export async function sizedReader(registry: Registry, image: ImageInfo, call: Call): Promise<ImageReader> {
+  if (image.size !== undefined) return registryReader(registry, image, call);
+  const { total, body } = await registry.read(image, { start: 0, end: 1 }, call);
+  body.destroy();
+  return registryReader(registry, image, call, undefined, total);
+}
+
+/** `size`: where the image does not say. @throws SregistryError UNSUPPORTED where nobody does. */
 export function registryReader(
   registry: Registry,
   image: ImageInfo,
   call: Call,
   limits?: Partial<RetryLimits>,
+  size: number | undefined = image.size,
 ): ImageReader {
   const name = formatReference(image.reference);
-  const { size } = image;
   if (size === undefined) throw new SregistryError("UNSUPPORTED", `${registry.name} does not tell the size of ${name}`);
   return {
     size,

@@ -184,7 +184,7 @@ describe("a library", () => {
     await writeFile(user.path("changed.sif"), bytes);
     const changed = await user.run(["push", "changed.sif", "lab/unsigned:1"]);
     expect(changed).toMatchObject({ status: 6, stdout: "" });
-    expect(changed.stderr).toMatch(/changed\.sif is not what was signed: object \d+ is not what was signed/);
+    expect(changed.stderr).toMatch(/changed\.sif was changed after it was signed: the content of object \d+ is not what was signed/);
   });
 
   it("holds an image for each architecture under one tag", async () => {
@@ -249,6 +249,9 @@ describe("a library", () => {
     );
     expect(await ok(user.run(["list", "lab/shared:1", "-r"]))).toContain("runscript:");
     expect(await ok(user.run(["inspect", "lab/shared:1", "--json"]))).toContain(await hexOf(TINY));
+    expect(await ok(user.run(["inspect", `shub://${served.host}/lab/shared:1`]))).toContain(
+      "FS (Squashfs/*System/amd64)",
+    );
   });
 
   it("never shows the token, however loud", async () => {
@@ -298,6 +301,22 @@ describe("the old client's protocol", () => {
     const wrong = { ...env(), SREGISTRY_REGISTRY_TOKEN: "0".repeat(40) };
     const run = await user.run(["push", TINY, "meowmeow/other:1"], { env: wrong });
     expect(run).toMatchObject({ status: 4, stdout: "" });
+  });
+});
+
+describe("a server that is open to everybody", () => {
+  it("needs no login for anything", async () => {
+    await using server = await User.create();
+    const open = await server.serve();
+    const at = ["--registry", open.url];
+    await ok(user.run([...at, "push", "-U", TINY, "--name", "dinosaur/avocado", "--tag", "delicious"]));
+    expect(await ok(user.run([...at, "list"]))).toBe("dinosaur/avocado:delicious\n");
+    expect(await ok(user.run([...at, "collection", "create", "tools"]))).toBe("tools\n");
+    expect(await ok(user.run([...at, "search", "avo"]))).toMatch(/^dinosaur\/avocado:delicious\tdelicious\tamd64\t/);
+    await ok(user.run([...at, "tag", "dinosaur/avocado:delicious", "ripe"]));
+    expect(await ok(user.run([...at, "delete", "-f", "dinosaur/avocado:delicious"]))).toContain("delicious");
+    expect(await ok(user.run([...at, "list"]))).toBe("dinosaur/avocado:ripe\n");
+    await open.stop();
   });
 });
 

@@ -5,8 +5,8 @@ import { getuid } from "node:process";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Config, loadConfig, userConfigFile } from "../../src/config/config.ts";
-import { parseYaml } from "../../src/yaml/document.ts";
 import { isCode, SregistryError } from "../../src/errors.ts";
+import { parseYaml } from "../../src/yaml/document.ts";
 
 let home: string;
 let userFile: string;
