@@ -8,7 +8,7 @@ import type { ImageMetadata } from "../image/metadata.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../reference/digest.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { present } from "./disk.ts";
-import { readSmallFile } from "./small-file.ts";
+import { readSmallFile, SMALL } from "./small-file.ts";
 
 export interface MetadataIndex {
   /** Undefined for an image never met, and for an entry that cannot be made sense of. */
@@ -38,10 +38,11 @@ export function openMetadataIndex(directory: string, log: Log): MetadataIndex {
       }
     },
     async put(digest, metadata) {
-      if (!writable) return;
+      const bytes = encodeConfig({ metadata, digest, description: undefined });
+      // What is longer would be written each time, and never read.
+      if (!writable || bytes.length > SMALL) return;
       try {
         await mkdir(shard(digest), { recursive: true, mode: 0o700 });
-        const bytes = encodeConfig({ metadata, digest, description: undefined });
         await writeFileAtomic(file(digest), Buffer.from(bytes).toString("utf8"));
         await prune(shard(digest));
       } catch (error) {
