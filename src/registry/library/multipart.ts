@@ -53,7 +53,7 @@ export async function savedParts(upload: Omit<ImageUpload, "id">): Promise<Saved
   return source.identity === undefined ? undefined : (await sessions.load(keyOf(upload)))?.multipart;
 }
 
-export async function forgetParts(upload: Omit<ImageUpload, "id">): Promise<void> {
+async function forgetParts(upload: Omit<ImageUpload, "id">): Promise<void> {
   await upload.sessions.forget(keyOf(upload));
 }
 
@@ -82,7 +82,7 @@ class PartsUpload {
       await forgetParts(this.#upload);
       return { ...done, ...(resumed ? { resumed } : {}) };
     } catch (error) {
-      await this.#giveUp(error);
+      await this.#giveUp(error, resumed);
       throw error;
     }
   }
@@ -194,11 +194,17 @@ class PartsUpload {
     });
   }
 
+  /** Singularity Registry Server 2.1 answers with 500 to the end of an upload that it has lost. */
+  #isUnknown(error: SregistryError, resumed: boolean): boolean {
+    return resumed && error.status === 500 && this.#done.size === this.#plan.parts;
+  }
+
   /** What a later process can go on with is kept; anything else is cleared away at the library. */
-  async #giveUp(error: unknown): Promise<void> {
+  async #giveUp(error: unknown, resumed: boolean): Promise<void> {
     const { api, source, call } = this.#upload;
-    const later =
-      call.signal.aborted || isTransient(error) || isCode(error, "NETWORK", "TIMEOUT", "SERVER_ERROR", "RATE_LIMITED");
+    const lasting =
+      isCode(error, "NETWORK", "TIMEOUT", "SERVER_ERROR", "RATE_LIMITED") && !this.#isUnknown(error, resumed);
+    const later = call.signal.aborted || isTransient(error) || lasting;
     if (later && source.identity !== undefined && this.#done.size > 0) {
       call.log.info(
         `${this.#done.size} of ${this.#plan.parts} parts are at ${api.name}; the same command goes on from there`,

@@ -6,13 +6,13 @@ import { type Digest, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import { parseRepoPath } from "../../reference/name.ts";
 import type { PlacedReference, Tag } from "../../reference/reference.ts";
-import type { SavedParts, UploadSessions } from "../../transfer/upload-session.ts";
+import type { UploadSessions } from "../../transfer/upload-session.ts";
 import type { PushRequest, PushResult } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
-import { abort, type Completed, type ImageUpload, removeRow } from "./complete.ts";
+import { type Completed, type ImageUpload, removeRow } from "./complete.ts";
 import { digestsOf, type FileDigests } from "./digests.ts";
 import { hostArchitecture } from "./image-name.ts";
-import { forgetParts, savedParts, sendParts } from "./multipart.ts";
+import { savedParts, sendParts } from "./multipart.ts";
 import { makePlace, type Place, pushPath } from "./place.ts";
 import { findImage } from "./read.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
@@ -134,18 +134,12 @@ async function goOn(upload: Omit<ImageUpload, "id">): Promise<Sent | undefined> 
     const done = await sendParts({ ...upload, id: saved.image }, saved);
     return { image: unfinished(saved.image, upload.digests.sha256), transfer: "resumed", ...done };
   } catch (error) {
-    if (!isForgotten(error, saved)) throw error;
+    if (!isCode(error, "NOT_FOUND", "REFUSED", "FORBIDDEN", "CONFLICT", "SERVER_ERROR")) throw error;
+    // What is still kept waits for a better moment.
+    if ((await savedParts(upload)) !== undefined) throw error;
     call.log.info(`${api.name} has forgotten the interrupted upload; it begins again`);
-    await forgetParts(upload);
-    await abort({ api, id: saved.image, call }, saved.uploadId);
     return undefined;
   }
-}
-
-/** Singularity Registry Server 2.1 answers with 500 to the end of an upload that it does not know. */
-function isForgotten(error: unknown, { done, parts }: SavedParts): boolean {
-  if (isCode(error, "SERVER_ERROR")) return error.status === 500 && done.length === parts;
-  return isCode(error, "NOT_FOUND", "REFUSED", "FORBIDDEN", "CONFLICT");
 }
 
 function unfinished(id: string, digest: Digest): ImageRecord {
