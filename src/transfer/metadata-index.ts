@@ -1,4 +1,4 @@
-/** What images said of themselves, by digest: each is asked once, by whatever endpoint it is met at. May be lost at any time. */
+/** What images said of themselves, under keys of the caller: each is asked once. May be lost at any time. */
 import { mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../call.ts";
@@ -11,7 +11,7 @@ import { present } from "./disk.ts";
 import { readSmallFile, SMALL } from "./small-file.ts";
 
 export interface MetadataIndex {
-  /** Undefined for an image never met, and for an entry that cannot be made sense of. */
+  /** Undefined for a key never met, and for an entry that cannot be made sense of. */
   get(digest: Digest): Promise<ImageMetadata | undefined>;
   /** A directory that cannot be written (a read-only home, a full disk) is no failure: the image is asked again next time. */
   put(digest: Digest, metadata: ImageMetadata): Promise<void>;

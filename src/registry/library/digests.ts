@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Call, Task } from "../../call.ts";
 import { type Digest, finishDigest } from "../../reference/digest.ts";
+import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 
 export interface FileDigests {
@@ -15,8 +16,7 @@ export async function digestsOf(source: Source, task: Task, { signal }: Call): P
   const md5 = createHash("md5");
   task.state("hashing");
   let offset = 0;
-  for await (const chunk of source.open(0)) {
-    signal.throwIfAborted();
+  for await (const chunk of readSource(source, 0, source.size, signal)) {
     sha256.update(chunk);
     md5.update(chunk);
     offset += chunk.length;
@@ -29,9 +29,6 @@ export async function digestsOf(source: Source, task: Task, { signal }: Call): P
 /** Lower-case hex of bytes `start` up to but without `end`. */
 export async function hexOf(source: Source, start: number, end: number, { signal }: Call): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of source.open(start, end)) {
-    signal.throwIfAborted();
-    hash.update(chunk);
-  }
+  for await (const chunk of readSource(source, start, end, signal)) hash.update(chunk);
   return hash.digest("hex");
 }

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { Task } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
-import { abortError } from "../../http/network-error.ts";
 import type { Body } from "../../http/transport.ts";
 import { type Digest, finishDigest } from "../../reference/digest.ts";
+import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 
 /** Bytes of a last part that are kept in memory: its request names the digest of all, so it is hashed before it is sent. */
@@ -98,37 +98,6 @@ export class HashedSource {
     this.#hash.update(known === 0 ? bytes : bytes.subarray(known));
     this.#at = offset + bytes.length;
   }
-}
-
-/**
- * Bytes `start` up to `end`, exactly that many.
- * @throws SregistryError DISK, INTEGRITY when the source has fewer, INTERRUPTED when `signal` says so.
- */
-export async function* readSource(
-  source: Source,
-  start: number,
-  end: number,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer, void, void> {
-  const body = source.open(start, end);
-  let at = start;
-  try {
-    for await (const chunk of body) {
-      if (signal.aborted) throw abortError(signal);
-      const bytes: Buffer = chunk;
-      at += bytes.length;
-      yield bytes;
-    }
-  } catch (error) {
-    if (error instanceof SregistryError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SregistryError("DISK", `what was to be sent cannot be read: ${reason}`, { cause: error });
-  } finally {
-    body.destroy();
-  }
-  if (at === end) return;
-  await source.unchanged();
-  throw new SregistryError("INTEGRITY", `the source ended at byte ${at}, though it should have ${source.size}`);
 }
 
 /** Something in memory as a source. */

@@ -1,9 +1,8 @@
 /** The form of a signed upload: multipart/form-data whose length is known, which the server's nginx module wants. */
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
-import { SregistryError } from "../../errors.ts";
-import { abortError } from "../../http/network-error.ts";
 import type { Body } from "../../http/transport.ts";
+import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 
 export interface FormBody {
@@ -37,7 +36,7 @@ export function uploadForm(
   async function* parts(): AsyncGenerator<Uint8Array> {
     yield head;
     let at = 0;
-    for await (const chunk of readWhole(source, signal)) {
+    for await (const chunk of readSource(source, 0, source.size, signal)) {
       at += chunk.length;
       told(at);
       yield chunk;
@@ -50,27 +49,4 @@ export function uploadForm(
     headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
     body: { size: head.length + source.size + tail.length, open: () => Readable.from(parts()) },
   };
-}
-
-/** @throws SregistryError DISK, INTEGRITY when the source has fewer bytes than it said, INTERRUPTED when `signal` says so. */
-export async function* readWhole(source: Source, signal: AbortSignal): AsyncGenerator<Buffer, void, void> {
-  const body = source.open(0);
-  let at = 0;
-  try {
-    for await (const chunk of body) {
-      if (signal.aborted) throw abortError(signal);
-      const bytes: Buffer = chunk;
-      at += bytes.length;
-      yield bytes;
-    }
-  } catch (error) {
-    if (error instanceof SregistryError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SregistryError("DISK", `what was to be sent cannot be read: ${reason}`, { cause: error });
-  } finally {
-    body.destroy();
-  }
-  if (at === source.size) return;
-  await source.unchanged();
-  throw new SregistryError("INTEGRITY", `the source has ${at} bytes, though it should have ${source.size}`);
 }

@@ -10,10 +10,10 @@ import { abortError } from "../../http/network-error.ts";
 import { createRetryPolicy, isTransient } from "../../http/retry-policy.ts";
 import { type Digest, finishDigest } from "../../reference/digest.ts";
 import { parseTag } from "../../reference/name.ts";
+import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { PushRequest, PushResult, Registry } from "../registry.ts";
 import type { SregistryApi } from "./api.ts";
-import { readWhole } from "./form.ts";
 import { asStored, type ImageName, shubName, storedName, uriOf, versionOf } from "./names.ts";
 import { findRows } from "./rows.ts";
 import { announce, upload } from "./upload.ts";
@@ -59,7 +59,7 @@ export async function push(context: PushContext, request: PushRequest, call: Cal
 async function hash(source: Source, task: Task, signal: AbortSignal): Promise<Content> {
   task.state("hashing");
   const [sha256, md5] = [createHash("sha256"), createHash("md5")];
-  for await (const chunk of readWhole(source, signal)) {
+  for await (const chunk of readSource(source, 0, source.size, signal)) {
     sha256.update(chunk);
     md5.update(chunk);
   }
