@@ -105,7 +105,8 @@ export const SRS: Dialect = {
   started: (uploadID, totalParts, partSize) => ({ uploadID, totalParts, partSize }),
   completed: (_, parts) => (parts ? { status: 200, body: {} } : { status: 200 }),
   image(shelf, { at, known }) {
-    const [, user, collection, container, hash] = /^(\w+)\/(\w+)\/(\w+):(sha256\.\w+)$/.exec(at["ref"] ?? "") ?? [];
+    const [, user, collection, container, hash] =
+      /^([^/]+)\/([^/]+)\/([^/:]+):(sha256\.\w+)$/.exec(at["ref"] ?? "") ?? [];
     if (user === undefined) {
       const row = shelf.find(at["ref"] ?? "");
       return row === undefined ? NOTHING : { status: 200, body: { data: untold(row) } };
@@ -116,7 +117,7 @@ export const SRS: Dialect = {
     return { status: 200, body: { data: untold(row) } };
   },
   routes: {
-    "GET /v1/containers/(?<user>\\w+)/(?<collection>\\w+)/(?<name>\\w+)": (shelf, { at, known }) => {
+    "GET /v1/containers/(?<user>[^/]+)/(?<collection>[^/]+)/(?<name>[^/]+)": (shelf, { at, known }) => {
       const { collection = "", name } = at;
       const id = shelf.id(collection);
       if (!known) return { status: 403 };
@@ -163,7 +164,7 @@ export const SYLABS: Dialect = {
     return { status: 200, body: { data: record(row) } };
   },
   routes: {
-    "GET /v1/containers/(?<user>\\w+)/(?<collection>\\w+)/(?<name>\\w+)": (shelf, { at }) => {
+    "GET /v1/containers/(?<user>[^/]+)/(?<collection>[^/]+)/(?<name>[^/]+)": (shelf, { at }) => {
       const { collection = "", name = "" } = at;
       const id = shelf.id(`${collection}/${name}`);
       if (id === undefined) return NOTHING;

@@ -98,6 +98,7 @@ export async function readImage(
       : askStorage(api, found.storage, range, call));
     if (response === undefined) continue;
     if (response.status === 200 || response.status === 206) {
+      await requireNoPage(response, image);
       return rangedPart(response, { ...range, size: image.size }, formatReference(image.reference));
     }
     if (found.storage === undefined || fresh) throw await storageRefusal(api, image, response);
@@ -130,7 +131,7 @@ async function askLibrary(
     await discard(response);
     throw notFound(api, image.reference, arch);
   }
-  if (response.status === 200 || response.status === 206) return pageRefused(response, image);
+  if (response.status === 200 || response.status === 206) return response;
   const location = response.headers.get("location");
   await discard(response);
   const url =
@@ -145,8 +146,8 @@ async function askLibrary(
 }
 
 /** A login page of a proxy, or of the server, is no image. */
-async function pageRefused(response: HttpResponse, image: ImageInfo): Promise<HttpResponse> {
-  if (!isHtml(response)) return response;
+async function requireNoPage(response: HttpResponse, image: ImageInfo): Promise<void> {
+  if (!isHtml(response)) return;
   await discard(response);
   const name = formatReference(image.reference);
   throw new SregistryError("REPLY_INVALID", `${response.url.host} sent a web page where ${name} was expected`);
