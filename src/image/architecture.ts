@@ -22,10 +22,11 @@ export function sifArchitecture(code: string): string | undefined {
   return BY_SIF_CODE.get(code);
 }
 
-/** Node's names and those of `uname -m`, where they are not Go's. */
+/** Node's names, those of `uname -m`, and Debian's, where they are not Go's. */
 const BY_OTHER_NAME: ReadonlyMap<string, string> = new Map([
   ["x64", "amd64"],
   ["x86_64", "amd64"],
+  ["x86-64", "amd64"],
   ["ia32", "386"],
   ["i386", "386"],
   ["i486", "386"],
@@ -37,6 +38,9 @@ const BY_OTHER_NAME: ReadonlyMap<string, string> = new Map([
   ["armv7l", "arm"],
   // A 32-bit program on a 64-bit kernel.
   ["armv8l", "arm"],
+  ["armel", "arm"],
+  ["armhf", "arm"],
+  ["ppc64el", "ppc64le"],
   ["mipsel", "mipsle"],
   ["mips64el", "mips64le"],
   ["loongarch64", "loong64"],
@@ -45,4 +49,10 @@ const BY_OTHER_NAME: ReadonlyMap<string, string> = new Map([
 /** `process.arch` or `uname -m` -> Go's name; names that are the same pass through, as do words that are none. */
 export function goArchitecture(name: string): string {
   return BY_OTHER_NAME.get(name) ?? name;
+}
+
+/** What a user types, a variant included: `aarch64` -> `arm64`, `armhf/v7` -> `arm/v7`. */
+export function askedArchitecture(word: string): string {
+  const [name = "", ...variant] = word.split("/");
+  return [goArchitecture(name), ...variant].join("/");
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { goArchitecture } from "../../src/image/architecture.ts";
+import { askedArchitecture, goArchitecture } from "../../src/image/architecture.ts";
 import { readImage, readImageMetadata } from "../../src/image/read.ts";
 import { bytesReader, type ImageReader, windowedReader } from "../../src/image/reader.ts";
 import { readSif, requireSif } from "../../src/image/sif.ts";
@@ -493,6 +493,7 @@ test.each([
   ["aarch64", "arm64"],
   ["armv6l", "arm"],
   ["armv7l", "arm"],
+  ["armhf", "arm"],
   ["mips64el", "mips64le"],
   ["loongarch64", "loong64"],
   ["ppc64le", "ppc64le"],
@@ -502,4 +503,18 @@ test.each([
   ["vax", "vax"],
 ])("the architecture that Node or uname call %s is Go's %s", (name, go) => {
   expect(goArchitecture(name)).toBe(go);
+});
+
+test.each([
+  ["x86_64", "amd64"],
+  ["aarch64", "arm64"],
+  ["arm64/v8", "arm64/v8"],
+  ["armhf/v7", "arm/v7"],
+  ["armv7l", "arm"],
+  ["i386", "386"],
+  ["loongarch64", "loong64"],
+  ["vax", "vax"],
+  ["", ""],
+])("%s, as a user asks for it, is %s", (word, asked) => {
+  expect(askedArchitecture(word)).toBe(asked);
 });
