@@ -94,8 +94,8 @@ async function askName(
 /** @throws SregistryError FORBIDDEN for somebody else's collection, in the server's words where it has some. */
 export async function makePlace(api: LibraryApi, path: PushPath, call: Call): Promise<Place> {
   const { entity, collection, container } = path;
-  const owner = await findOrMake(api, `v1/entities/${entity}`, "v1/entities", { name: entity }, call);
-  const group = await findOrMake(
+  const owner = await namedPlace(api, `v1/entities/${entity}`, "v1/entities", { name: entity }, call);
+  const group = await namedPlace(
     api,
     `v1/collections/${entity}/${collection}`,
     "v1/collections",
@@ -105,9 +105,10 @@ export async function makePlace(api: LibraryApi, path: PushPath, call: Call): Pr
   // Singularity Registry Server normalises the name of a new collection, and looks it up as it is written.
   const name = group.name ?? collection;
   if (name !== collection) call.log.info(`${api.name} calls the collection ${name}`);
-  const url = api.url(`v1/containers/${entity}/${name}/${container}`);
-  const there = await api.find(url, containerRecord, call);
-  const record = there ?? (await makeContainer(api, { name: container, collection: group.id }, call));
+  const record = await findOrMake(
+    () => api.find(api.url(`v1/containers/${entity}/${name}/${container}`), containerRecord, call),
+    () => makeContainer(api, { name: container, collection: group.id }, call),
+  );
   return { entity, collection: name, container, record };
 }
 
@@ -120,25 +121,34 @@ function makeContainer(
   return api.make("POST", api.url("v1/containers"), body, containerRecord, call);
 }
 
-async function findOrMake(
+async function namedPlace(
   api: LibraryApi,
   found: string,
   made: string,
   members: Readonly<Record<string, string>>,
   call: Call,
 ): Promise<NamedRecord> {
-  const there = await api.find(api.url(found), namedRecord, call);
-  if (there !== undefined) return there;
   try {
-    return await api.make("POST", api.url(made), { ...members, description: "No description" }, namedRecord, call);
+    return await findOrMake(
+      () => api.find(api.url(found), namedRecord, call),
+      () => api.make("POST", api.url(made), { ...members, description: "No description" }, namedRecord, call),
+    );
   } catch (error) {
-    // Another push may have made it meanwhile; a 403 is also Singularity Registry Server's "exists already" of another's.
-    const again = isCode(error, "CONFLICT", "FORBIDDEN")
-      ? await api.find(api.url(found), namedRecord, call)
-      : undefined;
-    if (again !== undefined) return again;
     if (made === "v1/entities" && isCode(error, "UNSUPPORTED")) throw noEntity(api, error, members["name"] ?? "");
     throw isCode(error, "CONFLICT", "FORBIDDEN") ? notYours(error, members["name"] ?? "") : error;
+  }
+}
+
+/** Another push may make it meanwhile: a refusal is looked at again. A 403 is also Singularity Registry Server's "exists already". */
+export async function findOrMake<T>(find: () => Promise<T | undefined>, make: () => Promise<T>): Promise<T> {
+  const there = await find();
+  if (there !== undefined) return there;
+  try {
+    return await make();
+  } catch (error) {
+    const again = isCode(error, "CONFLICT", "FORBIDDEN") ? await find() : undefined;
+    if (again !== undefined) return again;
+    throw error;
   }
 }
 

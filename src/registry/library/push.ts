@@ -13,7 +13,7 @@ import { type Completed, type ImageUpload, removeRow } from "./complete.ts";
 import { digestsOf, type FileDigests } from "./digests.ts";
 import { hostArchitecture } from "./image-name.ts";
 import { savedParts, sendParts } from "./multipart.ts";
-import { makePlace, type Place, pushPath } from "./place.ts";
+import { findOrMake, makePlace, type Place, pushPath } from "./place.ts";
 import { findImage } from "./read.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
 import { setTag } from "./tags.ts";
@@ -170,14 +170,10 @@ export async function imageFor(
   const hash = `sha256.${digestHex(digest)}`;
   const arch = architectureOf({ metadata });
   const url = api.url(`v1/images/${entity}/${collection}/${container}:${hash}`, { arch });
-  const there = await api.find(url, imageRecord, call);
-  if (there !== undefined) return there;
-  return api.make(
-    "POST",
-    api.url("v1/images"),
-    { hash, description, container: record.id, uploaded: false },
-    imageRecord,
-    call,
+  const body = { hash, description, container: record.id, uploaded: false };
+  return await findOrMake(
+    () => api.find(url, imageRecord, call),
+    () => api.make("POST", api.url("v1/images"), body, imageRecord, call),
   );
 }
 
