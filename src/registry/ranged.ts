@@ -11,37 +11,45 @@ export interface AskedRange {
   readonly size: number | undefined;
 }
 
-/** @throws SregistryError INTEGRITY for another length than `size` promises, REPLY_INVALID for another range. */
+/** @throws SregistryError INTEGRITY for a length that does not fit, REPLY_INVALID for another range. */
 export function rangedPart(response: HttpResponse, asked: AskedRange, name: string): BodyPart {
-  const part = response.status === 206 ? partial(response, asked) : whole(response, asked, name);
-  if (part !== undefined) return part;
-  response.body.destroy();
-  const wanted = `bytes ${asked.start}-${asked.end === undefined ? "" : asked.end - 1}`;
-  const sent = response.headers.get("content-range") ?? "none that it names";
-  throw new SregistryError("REPLY_INVALID", `${response.url.host} was asked for ${wanted} of ${name} and sent ${sent}`);
+  try {
+    return response.status === 206 ? partial(response, asked, name) : whole(response, asked, name);
+  } catch (error) {
+    response.body.destroy();
+    throw error;
+  }
 }
 
 function whole(response: HttpResponse, { size }: AskedRange, name: string): BodyPart {
-  const length = lengthOf(response);
-  if (size === undefined || length === undefined || length === size) {
-    return { start: 0, total: length ?? size, body: response.body };
-  }
-  response.body.destroy();
-  throw new SregistryError(
-    "INTEGRITY",
-    `${name} should have ${size} bytes, and ${response.url.host} announces ${length}`,
-    { hint: "the copy there is damaged, or something between here and there answers for it" },
-  );
+  requireLength(response, size, name);
+  return { start: 0, total: size ?? lengthOf(response), whole: true, body: response.body };
 }
 
-function partial(response: HttpResponse, { start, end, size }: AskedRange): BodyPart | undefined {
-  const got = parseContentRange(response.headers.get("content-range"));
-  if (got === undefined) return undefined;
-  const total = got.total ?? size;
+function partial(response: HttpResponse, { start, end, size }: AskedRange, name: string): BodyPart {
+  const text = response.headers.get("content-range");
+  const got = parseContentRange(text);
+  const total = got?.total ?? size;
   const last = Math.min(end ?? total ?? Number.NaN, total ?? Number.POSITIVE_INFINITY);
+  if (got?.start !== start || got.end !== last || (size ?? total) !== total) {
+    const wanted = `bytes ${start}-${end === undefined ? "" : end - 1}`;
+    throw new SregistryError(
+      "REPLY_INVALID",
+      `${response.url.host} was asked for ${wanted} of ${name} and sent ${text ?? "none that it names"}`,
+    );
+  }
+  requireLength(response, last - start, `bytes ${start}-${last - 1} of ${name}`);
+  return { start, total, body: response.body };
+}
+
+function requireLength(response: HttpResponse, expected: number | undefined, what: string): void {
   const length = lengthOf(response);
-  const right = got.start === start && got.end === last && (size ?? total) === total;
-  return right && (length ?? last - start) === last - start ? { start, total, body: response.body } : undefined;
+  if (length === undefined || expected === undefined || length === expected) return;
+  throw new SregistryError(
+    "INTEGRITY",
+    `${what} should have ${expected} bytes, and ${response.url.host} announces ${length}`,
+    { hint: "the copy there is damaged, or something between here and there answers for it" },
+  );
 }
 
 function lengthOf({ headers }: HttpResponse): number | undefined {

@@ -35,6 +35,8 @@ export interface BodyPart {
   readonly start: number;
   /** Size of the whole image, where the answer says. */
   readonly total: number | undefined;
+  /** The body is all of the image, whatever range was asked for; absent where that is not known. */
+  readonly whole?: true;
   readonly body: Readable;
 }
 

@@ -4,8 +4,6 @@ import { Readable } from "node:stream";
 import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import { MANIFEST_LIMIT, readCapped } from "../../http/body.ts";
-import { parseContentRange } from "../../http/range.ts";
-import type { HttpResponse } from "../../http/transport.ts";
 import { goArchitecture } from "../../image/architecture.ts";
 import { sifLayer } from "../../image/artifact.ts";
 import { configMetadata } from "../../image/config.ts";
@@ -16,6 +14,7 @@ import { chooseByArchitecture } from "../../image/platform.ts";
 import { digestAlgorithm, digestOf } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
+import { rangedPart } from "../ranged.ts";
 import type { BodyPart, ByteRange, ImageInfo, ResolveOptions } from "../registry.ts";
 import { type OciApi, repositoryAuth } from "./api.ts";
 import { type FetchedDocument, fetchDocument, found } from "./manifests.ts";
@@ -132,37 +131,5 @@ export async function readBlob(api: OciApi, image: ImageInfo, range: ByteRange, 
     call,
   );
   const response = await found(reference, api, asked);
-  return response.status === 206 ? partOf(api, response, range.start, end, size) : wholeOf(api, response, size);
-}
-
-function wholeOf(api: OciApi, response: HttpResponse, size: number): BodyPart {
-  checkLength(api, response, size);
-  return { start: 0, total: size, body: response.body };
-}
-
-/** @throws SregistryError INTEGRITY when the answer announces another length than what was asked for has. */
-function checkLength(api: OciApi, response: HttpResponse, expected: number): void {
-  const length = response.headers.get("content-length");
-  if (length === undefined || Number(length) === expected) return;
-  response.body.destroy();
-  throw new SregistryError(
-    "INTEGRITY",
-    `${api.host} announces ${length} bytes where the manifest promises ${expected}`,
-    { hint: "the blob at the registry is damaged, or something between here and there answers for it" },
-  );
-}
-
-function partOf(api: OciApi, response: HttpResponse, start: number, end: number, size: number): BodyPart {
-  const text = response.headers.get("content-range");
-  const got = parseContentRange(text);
-  const right = got !== undefined && got.start === start && got.end === end && (got.total ?? size) === size;
-  if (right) {
-    checkLength(api, response, end - start);
-    return { start, total: size, body: response.body };
-  }
-  response.body.destroy();
-  throw new SregistryError(
-    "REPLY_INVALID",
-    `${api.host} was asked for bytes ${start}-${end - 1} of ${size} and sent ${text ?? "none that it names"}`,
-  );
+  return rangedPart(response, { start: range.start, end, size }, formatReference(reference));
 }
