@@ -65,13 +65,18 @@ export async function* tagsOf(api: LibraryApi, path: RepoPath, call: Call): Asyn
   for (const full of fullPaths(path)) {
     const record = await api.find(api.url(`v1/containers/${full}`), containerRecord, call);
     const byArchitecture = Object.values(record?.archTags ?? {}).flatMap((tags) => Object.keys(tags));
-    const tags = new Set([...byArchitecture, ...Object.keys(record?.imageTags ?? {})].filter(isTag));
+    const tags = new Set([...byArchitecture, ...Object.keys(record?.imageTags ?? {})].filter(isFinished));
     // Singularity Registry Server 2.1 answers with the collection where there is no such container.
     if (tags.size === 0) continue;
     yield* [...tags].sort();
     return;
   }
   throw new SregistryError("NOT_FOUND", `${api.name} has no container ${path}, or it is not yours to see`);
+}
+
+/** Singularity Registry Server 2.1 lists the rows of unfinished pushes under a tag of its own until night. */
+function isFinished(text: string): text is Tag {
+  return isTag(text) && !/^DUMMY-[0-9a-f-]{36}$/.test(text);
 }
 
 /** What a short name may stand for: the default entity is `default` at Hinkskalle and `library` at Sylabs cloud. */
