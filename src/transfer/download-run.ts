@@ -126,12 +126,13 @@ export class DownloadRun {
   async #receiveParts(parts: ParallelParts): Promise<void> {
     this.#spliced = true;
     for await (const chunk of parts.from(this.#partial.offset)) await this.#take(chunk, this.#download.image.size);
+    if (parts.whole !== undefined) await this.#receive(parts.whole);
   }
 
-  async #receive(): Promise<void> {
+  async #receive(answered?: BodyPart): Promise<void> {
     const { registry, image, call } = this.#download;
     if (this.#partial.offset > 0 && !isResumable(image)) await this.#restart();
-    const part = await registry.read(image, { start: this.#partial.offset }, call);
+    const part = answered ?? (await registry.read(image, { start: this.#partial.offset }, call));
     try {
       const size = this.#sizeOf(part);
       await this.#alignTo(part.start);

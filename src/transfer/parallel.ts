@@ -41,6 +41,7 @@ export class ParallelParts implements AsyncDisposable {
   /** Under way or complete, in order; never more than there may be connections. */
   #parts: Part[] = [];
   #inRanges = true;
+  #whole: BodyPart | undefined;
 
   constructor(options: PartsOptions) {
     this.#options = options;
@@ -54,6 +55,11 @@ export class ParallelParts implements AsyncDisposable {
     return this.#inRanges;
   }
 
+  /** What a server that ignores ranges answered to the first: unread, and to be read by who asks here. */
+  get whole(): BodyPart | undefined {
+    return this.#whole;
+  }
+
   /**
    * The bytes from `offset` to the image's end. Throws what the part at hand failed with, when all before that has been
    * handed over; called again with where things stand now, it goes on and keeps what the other connections brought.
@@ -62,38 +68,41 @@ export class ParallelParts implements AsyncDisposable {
     const { size, parallel } = this.#options;
     this.#renew(offset);
     for (let at = offset; at < size; this.#parts.shift()) {
-      this.#fill(at, 1);
+      // One at first: a server that refuses it, or says to come back later, is not asked for four.
+      this.#fill(at, at === offset ? 1 : parallel.connections);
       const [head] = this.#parts;
       for await (const chunk of head?.chunks() ?? []) {
-        // Only now: a server that refuses the first range, or says to come back later, is not asked for four.
         this.#fill(at, parallel.connections);
         at += chunk.length;
         yield chunk;
       }
       if (head?.strayed !== false) {
         this.#inRanges = false;
-        return await this[Symbol.asyncDispose]();
+        this.#whole = head?.whole;
+        return this.#whole === undefined ? await this[Symbol.asyncDispose]() : undefined;
       }
     }
   }
 
   /** Those that failed ahead of their turn failed for what is over when it comes. */
   #renew(offset: number): void {
-    this.#parts = this.#parts.map((part) => (part.failed ? this.#open(Math.max(part.start, offset), part.end) : part));
+    this.#parts = this.#parts.map((part) =>
+      part.failed ? this.#open(Math.max(part.start, offset), part.end, this.#parts.length === 1) : part,
+    );
   }
 
   #fill(offset: number, most: number): void {
     const { size, parallel } = this.#options;
     for (let start = this.#parts.at(-1)?.end ?? offset; start < size && this.#parts.length < most; ) {
-      const part = this.#open(start, Math.min(start + parallel.partSize, size));
+      const part = this.#open(start, Math.min(start + parallel.partSize, size), this.#parts.length === 0);
       this.#parts.push(part);
       start = part.end;
     }
   }
 
-  #open(start: number, end: number): Part {
+  #open(start: number, end: number, alone: boolean): Part {
     const { name, open } = this.#options;
-    return new Part({ start, end, name }, open(start, end, this.#signal));
+    return new Part({ start, end, name, alone }, open(start, end, this.#signal));
   }
 
   /** Ends all requests, and waits until they have ended. */
@@ -108,6 +117,8 @@ interface Place {
   readonly end: number;
   /** Of the image. */
   readonly name: string;
+  /** No other is under way: should the whole come instead, it is worth having. */
+  readonly alone: boolean;
 }
 
 /** One range: what has come of it waits here until it is its turn. */
@@ -116,7 +127,10 @@ class Part {
   readonly end: number;
   /** The answer was not this range. */
   strayed = false;
+  /** That answer, if it is all of the image and nothing of it has been read. */
+  whole: BodyPart | undefined;
   readonly #name: string;
+  readonly #alone: boolean;
   readonly #settled: Promise<void>;
   #body: Readable | undefined;
   #ready: Buffer[] = [];
@@ -126,10 +140,11 @@ class Part {
   #closed = false;
   #wake: () => void = () => {};
 
-  constructor({ start, end, name }: Place, answer: Promise<BodyPart>) {
+  constructor({ start, end, name, alone }: Place, answer: Promise<BodyPart>) {
     this.start = start;
     this.end = end;
     this.#name = name;
+    this.#alone = alone;
     this.#settled = this.#receive(answer);
   }
 
@@ -161,10 +176,11 @@ class Part {
   /** Never rejects: a failure waits for its turn as bytes do. */
   async #receive(answer: Promise<BodyPart>): Promise<void> {
     try {
-      const { start, body } = await answer;
-      this.#body = body;
-      this.strayed = start !== this.start;
-      await this.#read(body);
+      const part = await answer;
+      this.#body = part.body;
+      this.strayed = part.start !== this.start || part.whole === true;
+      if (part.whole === true && this.#alone && !this.#closed) this.whole = part;
+      else await this.#read(part.body);
     } catch (error) {
       this.#failure = { error };
     } finally {

@@ -1,10 +1,8 @@
-/** An image through several connections at once: by the real registry client, server and sockets, and by scripted answers. */
+/** An image through several connections at once, by the real registry client, server and sockets. */
 import { Readable } from "node:stream";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { SregistryError } from "../../src/errors.ts";
-import type { BodyPart, Registry } from "../../src/registry/registry.ts";
-import { boundedParallel, type Parallel, ParallelParts } from "../../src/transfer/parallel.ts";
+import type { Registry } from "../../src/registry/registry.ts";
+import type { Parallel } from "../../src/transfer/parallel.ts";
 import { BLOB, callThatTells, type DownloadSite, downloadSite } from "../support/download.ts";
 import { cutResponse, ignoreRange, reply, stall, wrongByte, wrongLength } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
@@ -94,6 +92,32 @@ describe("in parts", () => {
     expect(site.ranges()).toEqual([undefined]);
   });
 
+  it("asks for as many parts at once as there are connections, and never for more", async () => {
+    let active = 0;
+    let most = 0;
+    let count = 0;
+    let go: () => void = () => {};
+    const five = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    site.faults.on(BLOB, async ({ response, forward }) => {
+      active += 1;
+      count += 1;
+      most = Math.max(most, active);
+      response.once("finish", () => {
+        active -= 1;
+      });
+      // The four after the first are held until all of them are there.
+      if (count === 5) go();
+      if (count > 1) await five;
+      await forward();
+    });
+    await site.pull({ registry });
+    expect(asked()).toEqual(sorted(...parts()));
+    expect(most).toBe(4);
+    await expectImage();
+  });
+
   it("tells progress in order, up to the end", async () => {
     const told: number[] = [];
     const call = callThatTells([]);
@@ -177,12 +201,49 @@ describe("servers that say or send something else", () => {
     expect(await keptBytes()).toBe(2 * PART);
   });
 
-  it("takes the whole from the start where Range is ignored", async () => {
+  it("takes the whole that a server without ranges answers with, and asks no second time", async () => {
     site.faults.on(BLOB, ignoreRange);
     expect(await site.pull({ registry })).toMatchObject({
       outcome: "downloaded",
-      transferred: PART + site.bytes.length,
+      transferred: site.bytes.length,
     });
+    expect(site.ranges()).toEqual([range(0, PART)]);
+    await expectImage();
+  });
+
+  it("begins again with the whole when a server has stopped to serve ranges since the interruption", async () => {
+    site.faults.on(part(PART), reply(403));
+    expect(await failureOf(site.pull({ registry }))).toMatchObject({ code: "FORBIDDEN" });
+    expect(await keptBytes()).toBe(PART);
+    site.faults.clear();
+    site.faults.on(BLOB, ignoreRange);
+    expect(await site.pull({ registry })).toMatchObject({ outcome: "downloaded", transferred: site.bytes.length });
+    expect(site.ranges()).toEqual([range(PART, 2 * PART)]);
+    await expectImage();
+  });
+
+  it("goes on through one connection when the whole is cut", async () => {
+    site.faults.on(BLOB, ignoreRange);
+    const read: Registry["read"] = async (...words) => {
+      const answer = await site.registry.read(...words);
+      if (site.ranges().length > 1) return answer;
+      answer.body.destroy();
+      return { ...answer, body: Readable.from([site.bytes.subarray(0, 400_000)]) };
+    };
+    expect(await site.pull({ registry: { ...registry, read } })).toMatchObject({
+      transferred: 400_000 + site.bytes.length,
+    });
+    expect(site.ranges()).toEqual([range(0, PART), range(400_000, site.bytes.length)]);
+    await expectImage();
+  });
+
+  it("falls back to one connection where an endpoint does not tell the whole from a range", async () => {
+    site.faults.on(BLOB, ignoreRange);
+    const read: Registry["read"] = async (...words) => {
+      const { start, total, body } = await site.registry.read(...words);
+      return { start, total, body };
+    };
+    await site.pull({ registry: { ...registry, read } });
     expect(site.ranges().at(-1)).toBe(range(PART, site.bytes.length));
     expect(site.ranges().length).toBeLessThanOrEqual(5);
     await expectImage();
@@ -248,108 +309,5 @@ describe("being stopped", () => {
     });
     expect(asked()).toEqual(sorted(...parts(kept)));
     await expectImage();
-  });
-});
-
-describe("parts of a scripted image", () => {
-  const bytes = Buffer.from(Array.from({ length: 5000 }, (_, at) => at % 251));
-
-  /** What one answer is: how long its chunks are, after how many bytes it breaks, when it comes. */
-  const script = fc.record({
-    chunk: fc.integer({ min: 1, max: 900 }),
-    cut: fc.option(fc.nat(900)),
-    late: fc.boolean(),
-  });
-
-  it("are handed over in order, whatever breaks, and never more are open than there may be", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(script, { maxLength: 30 }),
-        fc.integer({ min: 1, max: 6 }),
-        fc.integer({ min: 300, max: 2000 }),
-        async (scripts, connections, partSize) => {
-          const open = new Set<Readable>();
-          let most = 0;
-          let turn = 0;
-          const scripted = async (start: number, end: number): Promise<BodyPart> => {
-            const { chunk, cut, late } = scripts[turn++] ?? { chunk: 1000, cut: null, late: false };
-            if (late) await new Promise((done) => setImmediate(done));
-            const body = Readable.from(chunks(start, end, chunk, cut ?? Number.POSITIVE_INFINITY));
-            open.add(body);
-            body.once("close", () => open.delete(body));
-            most = Math.max(most, open.size);
-            return { start, total: bytes.length, body };
-          };
-          const signal = new AbortController().signal;
-          const options = { name: "image", size: bytes.length, parallel: { connections, partSize }, signal };
-          const got: Buffer[] = [];
-          const offset = () => got.reduce((sum, { length }) => sum + length, 0);
-          {
-            await using window = new ParallelParts({ ...options, open: scripted });
-            while (offset() < bytes.length) {
-              try {
-                for await (const chunk of window.from(offset())) got.push(chunk);
-              } catch (error) {
-                expect(error).toMatchObject({ code: "NETWORK" });
-              }
-            }
-          }
-          expect(Buffer.concat(got).equals(bytes)).toBe(true);
-          expect(most).toBeLessThanOrEqual(connections);
-          expect(open.size).toBe(0);
-        },
-      ),
-      { numRuns: 200 },
-    );
-  });
-
-  async function* chunks(start: number, end: number, length: number, cut: number): AsyncGenerator<Buffer> {
-    for (let at = start; at < Math.min(end, start + cut); at += length) {
-      yield bytes.subarray(at, Math.min(at + length, end, start + cut));
-      await new Promise((done) => setImmediate(done));
-    }
-    if (start + cut < end) throw new SregistryError("NETWORK", "cut");
-  }
-
-  it("closes an answer that comes after the end was called", async () => {
-    let answer: (part: BodyPart) => void = () => {};
-    const late = new Promise<BodyPart>((resolve) => {
-      answer = resolve;
-    });
-    const first = { start: 0, total: bytes.length, body: Readable.from([bytes.subarray(0, 10)]) };
-    const window = new ParallelParts({
-      name: "image",
-      size: bytes.length,
-      parallel: { connections: 2, partSize: 1000 },
-      signal: new AbortController().signal,
-      open: (start) => (start === 0 ? Promise.resolve(first) : late),
-    });
-    for await (const _chunk of window.from(0)) break;
-    const body = Readable.from([bytes.subarray(1000, 2000)]);
-    const closed = window[Symbol.asyncDispose]();
-    answer({ start: 1000, total: bytes.length, body });
-    await closed;
-    expect(body.destroyed).toBe(true);
-  });
-
-  it.each([
-    [
-      { connections: 3, partSize: 5_242_880 },
-      { connections: 3, partSize: 5_242_880 },
-    ],
-    [
-      { connections: 1000, partSize: 5_242_880 },
-      { connections: 32, partSize: 5_242_880 },
-    ],
-    [
-      { connections: 4, partSize: 10 ** 12 },
-      { connections: 4, partSize: 64 * 1024 * 1024 },
-    ],
-    [
-      { connections: 4, partSize: 1 },
-      { connections: 4, partSize: 65_536 },
-    ],
-  ])("are as many and as large as memory bears: %j", (wished, bounded) => {
-    expect(boundedParallel(wished)).toEqual(bounded);
   });
 });
