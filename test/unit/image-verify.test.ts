@@ -112,6 +112,38 @@ describe("images that are not what was signed", () => {
     expect(await check(changed(SIGNED, at))).toMatchObject({ intact: true });
   });
 
+  it.each([1, 2, 3])("names object %d when any byte of it was changed", async (id) => {
+    const { descriptors } = await readSif(bytesReader(SIGNED));
+    const { start = 0, size = 0 } = descriptors.find((descriptor) => descriptor.id === id) ?? {};
+    expect(size).toBeGreaterThan(0);
+    for (const at of [0, Math.floor(size / 2), size - 1]) {
+      const { intact, signatures, uncovered } = await check(changed(SIGNED, start + at));
+      expect({ intact, uncovered, problems: signatures.flatMap(({ problems: each }) => each) }).toEqual({
+        intact: false,
+        uncovered: [id],
+        problems: [`the content of object ${id} is not what was signed`],
+      });
+    }
+  });
+
+  it("finds that the signature itself says another digest than it did", async () => {
+    const at = SIGNED.indexOf("sha256:", SIGNED.indexOf("objectDigest")) + "sha256:".length;
+    const bytes = Buffer.from(SIGNED);
+    bytes.write(bytes.toString("latin1", at, at + 1) === "0" ? "1" : "0", at);
+    expect(await problems(bytes)).toEqual(["the content of object 1 is not what was signed"]);
+  });
+
+  it("finds a group that nobody signed", async () => {
+    const parts: readonly SifPart[] = [...PARTS, { type: 0x4004, content: "another file system", group: 2 }];
+    const text = dsse(signedText(makeSif(parts, { total: 10 }), { ids: [1, 2] }));
+    expect(await check(makeSif([...parts, signaturePart(text)], { total: 10 }))).toMatchObject({
+      signed: true,
+      intact: false,
+      signatures: [{ covers: [1, 2], problems: [] }],
+      uncovered: [3],
+    });
+  });
+
   it("finds an object that was added after signing", async () => {
     const text = dsse(signedText(unsignedBytes, { ids: [1, 2] }));
     const bytes = makeSif([...PARTS, signaturePart(text), { type: 0x4006, content: "{}" }], { total: 10 });
