@@ -2,13 +2,28 @@
  * YAML as far as a configuration needs it: one document of maps, lists and scalars of the core schema, with the line of
  * each. The only place that names the yaml package.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  Parser,
+  parseDocument,
+  type Scalar,
+} from "yaml";
 import { SregistryError } from "../errors.ts";
 
 export interface YamlNode {
   readonly value: YamlValue;
   /** From 1. */
   readonly line: number;
+  /** A number, true or false as the file spells it: what a reader that expects text gets (`0123`, a token of digits). */
+  readonly written?: string;
 }
 
 /** Maps are Maps: no key of a file is a property of anything (js-yaml CVE-2025-64718). */
@@ -33,7 +48,8 @@ export interface YamlMap {
 
 /** One text being changed; what is not named stays as it is, its comments too. A key path leads through maps alone. */
 export interface YamlEdit {
-  set(path: readonly string[], value: YamlScalar | YamlMap): void;
+  /** A key that is new comes last, or behind its sibling `after` where there is one; null: first. */
+  set(path: readonly string[], value: YamlScalar | YamlMap, after?: string | null): void;
   /** With a comment of its own; what is not there is no error. */
   delete(path: readonly string[]): void;
 }
@@ -50,11 +66,17 @@ export function editYaml(text: string, file: string, work: (edit: YamlEdit) => v
     new Reader(document, lines, file).read(document.contents, 1, 0);
     const before = render(document, text);
     work({
-      set(path, value) {
+      set(path, value, after) {
         requireMaps(document, path, file);
+        requireUnshared(document, path, file);
+        makeMaps(document, path);
+        const isNew = !document.hasIn(path);
         document.setIn(path, typeof value === "object" ? document.createNode(value) : value);
+        if (isNew && after !== undefined) moveBehind(document.getIn(path.slice(0, -1), true), after);
       },
       delete(path) {
+        requireMaps(document, path, file);
+        requireUnshared(document, path, file);
         if (document.hasIn(path)) document.deleteIn(path);
       },
     });
@@ -63,16 +85,48 @@ export function editYaml(text: string, file: string, work: (edit: YamlEdit) => v
   });
 }
 
+/** Every value on the way to `path` is a map, or nothing. */
 function requireMaps(document: Document, path: readonly string[], file: string): void {
-  if (document.contents === null) document.contents = document.createNode({}) as never;
-  for (let length = 0; length < path.length; length += 1) {
+  path.forEach((_key, length) => {
     const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    if (isScalar(node) && node.value === null) document.setIn(path.slice(0, length), document.createNode({}));
-    else if (node !== undefined && !isMap(node)) {
-      const where = length === 0 ? "the document" : path.slice(0, length).join(".");
-      throw new SregistryError("CONFIG_INVALID", `${file}: ${where} is no map of names to values`);
-    }
+    if (node === null || node === undefined || isMap(node) || (isScalar(node) && node.value === null)) return;
+    const where = length === 0 ? "the document" : path.slice(0, length).join(".");
+    throw new SregistryError("CONFIG_INVALID", `${file}: ${where} is no map of names to values`);
+  });
+}
+
+/** A change of what others refer to would be one of theirs. */
+function requireUnshared(document: Document, path: readonly string[], file: string): void {
+  for (let length = 1; length <= path.length; length += 1) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (!isNode(node) || isAlias(node) || node.anchor === undefined) continue;
+    const where = path.slice(0, length).join(".");
+    throw new SregistryError(
+      "CONFIG_INVALID",
+      `${file}: ${where} may be used in other places too, as *${node.anchor}`,
+      {
+        hint: "write it out in each of its places",
+      },
+    );
   }
+}
+
+/** Singularity writes `Remotes: {}` when there is none; what comes into it is written in lines. */
+function makeMaps(document: Document, path: readonly string[]): void {
+  path.forEach((_key, length) => {
+    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (node === null || isScalar(node)) document.setIn(path.slice(0, length), document.createNode({}));
+    else if (isMap(node) && node.items.length === 0) node.flow = false;
+  });
+}
+
+/** The last entry of a map goes behind the one of the key. */
+function moveBehind(map: unknown, key: string | null): void {
+  if (!isMap(map)) return;
+  const place = map.items.findIndex((entry) => isScalar(entry.key) && entry.key.value === key);
+  if (place < 0 && key !== null) return;
+  const last = map.items.pop();
+  if (last !== undefined) map.items.splice(place + 1, 0, last);
 }
 
 /** Singularity writes four spaces; an existing file keeps its own indentation. */
@@ -83,6 +137,7 @@ function render(document: Document, text: string): string {
 
 function parseText(text: string, file: string): { readonly document: Document; readonly lines: LineCounter } {
   const lines = new LineCounter();
+  refuseDepth(text, file);
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
@@ -93,9 +148,32 @@ function parseText(text: string, file: string): { readonly document: Document; r
     logLevel: "error",
   });
   const problem = document.errors[0] ?? document.warnings[0];
-  if (problem !== undefined)
-    throw wrong(file, lines.linePos(problem.pos[0]).line, lowerFirst(problem.message), problem);
+  if (problem !== undefined) throw wrong(file, lines.linePos(problem.pos[0]).line, words(problem.message), problem);
   return { document, lines };
+}
+
+/**
+ * What makes values of the tokens calls itself for each level: at the end of the stack that is an error of YAML, a
+ * RangeError (CVE-2026-33532), or the end of the process, when V8 has a regular expression to compile just there.
+ */
+function refuseDepth(text: string, file: string): void {
+  const lines = new LineCounter();
+  let level: CST.Token[] = [...new Parser(lines.addNewLine).parse(text)];
+  // The document and its own value are no levels.
+  for (let depth = -2; level.length > 0; depth += 1) {
+    const first = level[0];
+    if (depth >= DEEPEST && first !== undefined) {
+      throw wrong(file, lines.linePos(first.offset).line, `more than ${DEEPEST} levels`);
+    }
+    level = level.flatMap(within);
+  }
+}
+
+function within(token: CST.Token): CST.Token[] {
+  const found: (CST.Token | null | undefined)[] = [];
+  if (token.type === "document") found.push(token.value);
+  else if ("items" in token) for (const { key, value } of token.items) found.push(key, value);
+  return found.filter((one) => one !== null && one !== undefined);
 }
 
 function reading<T>(file: string, work: () => T): T {
@@ -125,7 +203,7 @@ class Reader {
     if (node === null || node === undefined) return { value: null, line: parentLine };
     if (depth > DEEPEST) throw wrong(this.#file, parentLine, `more than ${DEEPEST} levels`);
     if (isAlias(node)) return this.#alias(node.resolve(this.#document), this.#lineOf(node, parentLine), depth);
-    if (isScalar(node)) return { value: scalar(node.value), line: this.#lineOf(node, parentLine) };
+    if (isScalar(node)) return scalar(node, this.#lineOf(node, parentLine));
     if (isSeq(node)) {
       const line = this.#lineOf(node, parentLine);
       return { value: node.items.map((item) => this.read(item, line, depth + 1)), line };
@@ -144,6 +222,7 @@ class Reader {
 
   #alias(target: Node | undefined, line: number, depth: number): YamlNode {
     this.#aliases += 1;
+    if (target === undefined) throw wrong(this.#file, line, "an alias of what is not there");
     if (this.#aliases > MOST_ALIASES) throw wrong(this.#file, line, `more than ${MOST_ALIASES} uses of aliases`);
     return { ...this.read(target, line, depth + 1), line };
   }
@@ -153,9 +232,9 @@ class Reader {
   }
 }
 
-function scalar(value: unknown): string | number | boolean | null {
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
-  return value === null || value === undefined ? null : String(value);
+function scalar({ value, source }: Scalar, line: number): YamlNode {
+  if (typeof value === "number" || typeof value === "boolean") return { value, line, written: source ?? String(value) };
+  return { value: value === null || value === undefined ? null : String(value), line };
 }
 
 /** An error about one line of a configuration file. */
@@ -163,6 +242,9 @@ export function wrong(file: string, line: number, what: string, cause?: unknown)
   return new SregistryError("CONFIG_INVALID", `${file}, line ${line}: ${what}`, cause === undefined ? {} : { cause });
 }
 
-function lowerFirst(text: string): string {
+/** The parser's, without its advice to programmers. */
+function words(message: string): string {
+  if (message.startsWith("Maximum call stack")) return "brackets within brackets, too many to read";
+  const text = message.split("; ", 1)[0] ?? "";
   return `${text[0]?.toLowerCase() ?? ""}${text.slice(1)}`;
 }

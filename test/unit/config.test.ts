@@ -216,9 +216,16 @@ describe("parseYaml", () => {
   };
 
   it("knows yes, no and 0777 as the core schema does", () => {
-    expect(parseYaml("[yes, no, true, ~, 0o17, 017, 1.5]", "f").value).toEqual(
-      ["yes", "no", true, null, 15, 17, 1.5].map((value) => ({ value, line: 1 })),
-    );
+    const { value } = parseYaml("[yes, no, true, ~, 0o17, 017, 1.5]", "f");
+    expect(Array.isArray(value) ? value.map((node) => node.value) : value).toEqual([
+      "yes",
+      "no",
+      true,
+      null,
+      15,
+      17,
+      1.5,
+    ]);
   });
 
   it("keeps to the core schema whatever the document asks for", () => {
