@@ -447,9 +447,25 @@ describe("tags", () => {
     expect((await failureOf(client.push(NAME, BYTES))).code).toBe("NOT_FOUND");
   });
 
-  it("500 to a tag is not taken for done", async () => {
+  it("500 to a tag is not taken for done, nor for not done: the row stays", async () => {
     const { peer, client } = await site("srs");
     peer.faults.on({ method: "POST", path: /^\/v1\/tags/ }, reply(500, HTML));
     expect((await failureOf(client.push(NAME, BYTES))).code).toBe("SERVER_ERROR");
+    expect(peer.shelf.rows).toHaveLength(1);
+  });
+
+  it("one that is refused leaves no row without a tag at Singularity Registry Server", async () => {
+    const { peer, client } = await site("srs");
+    peer.faults.on({ method: "POST", path: /^\/v1\/tags/ }, reply(403));
+    expect((await failureOf(client.push(NAME, BYTES))).code).toBe("FORBIDDEN");
+    expect(peer.shelf.rows).toEqual([]);
+  });
+
+  it("one that is refused takes away no image that was there before", async () => {
+    const { peer, client } = await site("sylabs");
+    await client.push(NAME, BYTES);
+    peer.faults.on({ method: "POST", path: /^\/v2\/tags/ }, reply(403));
+    expect((await failureOf(client.push("lab/tools/app:2.0", BYTES))).code).toBe("FORBIDDEN");
+    expect(peer.shelf.rows.map(({ tags }) => tags)).toEqual([["1.0"]]);
   });
 });

@@ -14,10 +14,10 @@ import { createDirect } from "./direct.ts";
 import { hostArchitecture } from "./image-name.ts";
 import { repositoriesOf, tagsOf } from "./lists.ts";
 import { makePlace, pushPath } from "./place.ts";
-import { imageFor, push, readBack, requireFindable } from "./push.ts";
+import { imageFor, push, requireFindable } from "./push.ts";
 import { type Found, findImage, imageInfo, learnSize, readImage } from "./read.ts";
 import { search } from "./search.ts";
-import { setTag } from "./tags.ts";
+import { nameRow } from "./tags.ts";
 
 export interface LibraryOptions {
   /** For messages; default: the host. */
@@ -93,9 +93,8 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
     await requireFindable(api, tags, call);
     const place = await makePlace(api, await pushPath(api, reference.path, entity, call), call);
     for (const tag of tags) {
-      const record = await imageFor(api, { metadata: undefined }, place, digest, call);
-      await setTag(api, place, { id: record.id, architecture }, tag, call);
-      await readBack(api, reference, place, { tag, digest, architecture }, call);
+      const record = await imageFor(api, { architecture }, place, digest, call);
+      await nameRow(api, place, record, { tag, digest, architecture }, call);
     }
   }
 }

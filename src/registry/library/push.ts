@@ -4,7 +4,6 @@ import { isCode, SregistryError } from "../../errors.ts";
 import type { RetryLimits } from "../../http/retry-policy.ts";
 import { type Digest, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
-import { parseRepoPath } from "../../reference/name.ts";
 import type { PlacedReference, Tag } from "../../reference/reference.ts";
 import type { UploadSessions } from "../../transfer/upload-session.ts";
 import type { PushRequest, PushResult } from "../registry.ts";
@@ -14,9 +13,8 @@ import { digestsOf, type FileDigests } from "./digests.ts";
 import { hostArchitecture } from "./image-name.ts";
 import { savedParts, sendParts } from "./multipart.ts";
 import { findOrMake, makePlace, type Place, pushPath } from "./place.ts";
-import { findImage } from "./read.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
-import { setTag } from "./tags.ts";
+import { nameRow } from "./tags.ts";
 import { sendImage } from "./upload.ts";
 
 export interface PushContext {
@@ -119,7 +117,8 @@ async function send(
   const upload: Omit<ImageUpload, "id"> = { ...settings, source, digests, task, call };
   const resumed = await goOn(upload);
   if (resumed !== undefined) return resumed;
-  const image = await imageFor(api, request, place, digests.sha256, call);
+  const { description } = request;
+  const image = await imageFor(api, { architecture, description }, place, digests.sha256, call);
   if (image.uploaded === true) return { image, transfer: "present" };
   return { image, transfer: "uploaded", ...(await sendImage({ ...upload, id: image.id })) };
 }
@@ -162,14 +161,13 @@ function unfinished(id: string, digest: Digest): ImageRecord {
 /** The image's record, made where it is missing. At Singularity Registry Server 2.1 the look-up itself makes a new one each time. */
 export async function imageFor(
   api: LibraryApi,
-  { metadata, description = "" }: Pick<PushRequest, "metadata" | "description">,
+  { architecture, description = "" }: { readonly architecture: string; readonly description?: string | undefined },
   { entity, collection, container, record }: Place,
   digest: Digest,
   call: Call,
 ): Promise<ImageRecord> {
   const hash = `sha256.${digestHex(digest)}`;
-  const arch = architectureOf({ metadata });
-  const url = api.url(`v1/images/${entity}/${collection}/${container}:${hash}`, { arch });
+  const url = api.url(`v1/images/${entity}/${collection}/${container}:${hash}`, { arch: architecture });
   const body = { hash, description, container: record.id, uploaded: false };
   return await findOrMake(
     () => api.find(url, imageRecord, call),
@@ -188,25 +186,7 @@ async function nameIt(
   const architecture = architectureOf(request);
   const oneTagARow = (await api.version(call)) === "2.0.0-alpha.1";
   for (const [index, tag] of request.tags.entries()) {
-    const row = index === 0 || !oneTagARow ? image : await imageFor(api, request, place, digest, call);
-    await setTag(api, place, { id: row.id, architecture }, tag, call);
-    await readBack(api, request.reference, place, { tag, digest, architecture }, call);
+    const row = index === 0 || !oneTagARow ? image : await imageFor(api, { architecture }, place, digest, call);
+    await nameRow(api, place, row, { tag, digest, architecture }, call);
   }
-}
-
-/** Exit 0 means that the tag is there and names these bytes. */
-export async function readBack(
-  api: LibraryApi,
-  reference: PlacedReference,
-  place: Place,
-  expected: { readonly tag: Tag; readonly digest: Digest; readonly architecture: string },
-  call: Call,
-): Promise<void> {
-  const path = parseRepoPath(`${place.entity}/${place.collection}/${place.container}`, "library");
-  const named: PlacedReference = { ...reference, path, selector: { kind: "tag", tag: expected.tag } };
-  const { record } = await findImage(api, named, { architecture: expected.architecture }, call);
-  if (record.digest === undefined || record.digest === expected.digest) return;
-  throw new SregistryError("CONFLICT", `${formatReference(named)} is ${record.digest} now, not what was pushed`, {
-    hint: "somebody else pushed to this tag at the same time; push again",
-  });
 }

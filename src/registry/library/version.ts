@@ -2,14 +2,21 @@
 
 export type ApiVersion = "1" | "2.0.0-alpha.1" | "2.0.0-alpha.2";
 
+const NUMBER = "0|[1-9]\\d{0,15}";
+const WORDS = "[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*";
+const PRE_RELEASE = `(?:${NUMBER}|\\d*[A-Za-z-][0-9A-Za-z-]*)`;
+const SEMVER = new RegExp(
+  `^(${NUMBER})\\.(${NUMBER})\\.(${NUMBER})(?:-(${PRE_RELEASE}(?:\\.${PRE_RELEASE})*))?(?:\\+${WORDS})?$`,
+);
+/** Characters; a longer one is nobody's. */
+const LONGEST = 128;
+
 /**
  * The newest version of ours that the server's is at least: alpha.1 has uploads by URLs of their own, alpha.2 tags by
  * architecture. Anything that is no strict semver is the first (library.md, 3.4).
  */
 export function parseVersion(text: string | undefined): ApiVersion {
-  const match = /^(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-([0-9A-Za-z.-]{1,64}))?(?:\+[0-9A-Za-z.-]{1,64})?$/.exec(
-    text ?? "",
-  );
+  const match = text === undefined || text.length > LONGEST ? null : SEMVER.exec(text);
   if (match === null) return "1";
   const [major, minor, patch] = match.slice(1, 4).map(Number);
   if (major === undefined || major < 2) return "1";
