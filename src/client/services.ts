@@ -81,7 +81,12 @@ export interface Services extends AsyncDisposable {
   /** With one login: to prove it, or for what only its owner is told. */
   transportWith(host: Host, credentials: CredentialSource): Transport;
   /** Where configuration files are looked for. */
-  readonly places: { readonly env: Environment; readonly home: string; readonly file: string | undefined };
+  readonly places: {
+    readonly env: Environment;
+    readonly home: string;
+    readonly file: string | undefined;
+    readonly log: Log;
+  };
   baseUrl(host: Host): URL;
   /** Token servers that the user vouches for, for this registry. */
   trustedRealms(host: Host): readonly string[];
@@ -127,7 +132,7 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     trustedRealms: transports.trustedRealms,
     anonymousTransport: (host) => transports.make(host),
     transportWith: (host, one) => transports.make(host, { credentials: one }),
-    places: { env, home, file: flags.config },
+    places: { env, home, file: flags.config, log },
     baseUrl: transports.baseUrl,
     open,
     async place(reference) {

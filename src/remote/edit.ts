@@ -2,6 +2,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { geteuid } from "node:process";
+import { silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
@@ -33,6 +34,8 @@ export interface RemoteEdits {
   removeToken(name: string): Promise<void>;
 }
 
+const PRIVATE = 0o600;
+
 type Change = (remotes: Remotes, edit: YamlEdit) => void;
 
 export function remoteEdits(options: RemoteFileOptions, signal: AbortSignal): RemoteEdits {
@@ -45,8 +48,8 @@ export function remoteEdits(options: RemoteFileOptions, signal: AbortSignal): Re
           throw new SregistryError("CONFLICT", `${name} is already a remote`, { hint: "sregistry remote list" });
         }
         const written = { URI: writtenUri(uri, insecure), System: false, Exclusive: false };
+        if (makeActive) edit.set(["Active"], name, null);
         edit.set(["Remotes", name], insecure ? { ...written, Insecure: true } : written);
-        if (makeActive) edit.set(["Active"], name);
       }),
     use: (name) =>
       change((known, edit) => {
@@ -57,7 +60,7 @@ export function remoteEdits(options: RemoteFileOptions, signal: AbortSignal): Re
           throw new SregistryError("FORBIDDEN", words);
         }
         takeIn(known, name, edit);
-        edit.set(["Active"], name);
+        edit.set(["Active"], name, null);
       }),
     remove: (name) =>
       change((known, edit) => {
@@ -71,7 +74,7 @@ export function remoteEdits(options: RemoteFileOptions, signal: AbortSignal): Re
       change((known, edit) => {
         requireRemote(known, name);
         takeIn(known, name, edit);
-        edit.set(["Remotes", name, "Token"], token.reveal());
+        edit.set(["Remotes", name, "Token"], token.reveal(), "URI");
       }),
     removeToken: (name) =>
       change((known, edit) => {
@@ -101,7 +104,8 @@ function takeIn({ remotes }: Remotes, name: string, edit: YamlEdit): void {
     Exclusive: exclusive,
     ...(insecure ? { Insecure: true } : {}),
   };
-  edit.set(["Remotes", name], members);
+  // One by one: what else the user's entry has stays.
+  for (const [key, value] of Object.entries(members)) edit.set(["Remotes", name, key], value);
 }
 
 function checkName(name: string): void {
@@ -113,37 +117,57 @@ function checkName(name: string): void {
 }
 
 /**
- * With a port a remote needs its scheme, or SingularityCE 4.5 cannot read the address back; without one it is written bare,
- * as Singularity writes it.
+ * With a colon, of a port or of IPv6, a remote needs its scheme, or SingularityCE 4.5 cannot read the address back; without
+ * one it is written bare, as Singularity writes it.
  */
 function writtenUri(uri: string, insecure: boolean): string {
   if (uri === "") throw new SregistryError("USAGE", "invalid URI: cannot have empty URI");
-  const rest = uri.replace(/^https?:\/\//i, "").replace(/\/+$/, "");
   const scheme = insecure ? "http" : "https";
+  const typed = /^(https?):\/\//i.exec(uri)?.[1]?.toLowerCase();
+  if (typed !== undefined && typed !== scheme) throw contradiction(uri, insecure);
+  const rest = uri.replace(/^https?:\/\//i, "").replace(/\/+$/, "");
   const url = !hasControl(rest) && URL.canParse(`${scheme}://${rest}`) ? new URL(`${scheme}://${rest}`) : undefined;
-  if (url === undefined || url.hostname === "" || url.username + url.password + url.search + url.hash !== "") {
+  const extras = url === undefined ? "" : url.username + url.password + url.search + url.hash;
+  if (url === undefined || rest.includes("://") || extras !== "") {
     throw new SregistryError("USAGE", `invalid URI: ${JSON.stringify(uri)} is no address of a server`, {
       hint: "write HOST, HOST:PORT or http(s)://HOST[:PORT][/PATH]",
     });
   }
   const path = url.pathname === "/" ? "" : url.pathname;
-  return url.port === "" ? `${url.hostname}${path}` : `${scheme}://${url.host}${path}`;
+  return url.host.includes(":") ? `${scheme}://${url.host}${path}` : `${url.host}${path}`;
+}
+
+/** Singularity drops the scheme that was typed, and speaks the other one. */
+function contradiction(uri: string, insecure: boolean): SregistryError {
+  return insecure
+    ? new SregistryError("USAGE", `invalid URI: ${uri} asks for https, and --insecure for plain http`, {
+        hint: "leave one of the two out; for a certificate of your own: --ca-file",
+      })
+    : new SregistryError("USAGE", `invalid URI: ${uri} is plain http, which a remote speaks only with --insecure`, {
+        hint: "add --insecure, or write https://",
+      });
 }
 
 async function editFile(options: RemoteFileOptions, signal: AbortSignal, work: Change): Promise<void> {
-  const { path } = await loadRemotes(options);
+  const { log = silentLog } = options;
+  const { path } = await loadRemotes({ ...options, log: silentLog });
   await makeDirectory(dirname(path));
   const target = await finalTarget(path);
   const lock = join(dirname(target), `.${basename(target)}.lock`);
   await withLock(
     lock,
     async () => {
-      const text = (await readSmallFile(path))?.text ?? "";
-      const remotes = await loadRemotes(options);
+      const found = await readSmallFile(path);
+      const text = found?.text ?? "";
+      const mode = (found?.stat.mode ?? PRIVATE) & 0o777;
+      const remotes = await loadRemotes({ ...options, log: silentLog });
       const changed = editYaml(text, path, (edit) => work(remotes, edit));
       // What Singularity could not read is not written: its words would come at the next command only.
       parseRemoteFile(changed, path);
-      await writeFileAtomic(path, changed, { mode: () => 0o600 });
+      if (changed === text && mode === PRIVATE) return;
+      await writeFileAtomic(path, changed, { mode: () => PRIVATE });
+      if (mode !== PRIVATE)
+        log.warn(`the mode of ${path} was ${mode.toString(8)}; it is 600 now, since it holds tokens`);
     },
     { signal },
   );

@@ -1,6 +1,7 @@
 /** Where Singularity and Apptainer keep their remotes. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Log } from "../call.ts";
 import { systemCode } from "../errors.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,6 +21,8 @@ export interface RemoteFileOptions {
   readonly file?: string | undefined;
   /** Instead of those that the programs look at. */
   readonly system?: readonly string[] | undefined;
+  /** Told of keys that Singularity does not know, and of a mode that is put right. */
+  readonly log?: Log | undefined;
 }
 
 const FILE = "remote.yaml";

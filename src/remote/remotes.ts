@@ -1,6 +1,8 @@
 /** The remotes that the user has: their own file over the administrator's, put together as Singularity does it. */
+import { geteuid } from "node:process";
+import { type Log, silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
-import { readSmallFile } from "../transfer/small-file.ts";
+import { readSmallFile, type SmallFile } from "../transfer/small-file.ts";
 import { type RemoteFileOptions, remoteFiles } from "./files.ts";
 import { NO_REMOTES, parseRemoteFile, type RemoteEntry, type RemoteFile } from "./schema.ts";
 
@@ -32,11 +34,17 @@ const COMPILED_IN: RemoteFile = {
   ]),
 };
 
-/** @throws SregistryError CONFIG_INVALID naming file and line; also for a name that both files have. */
+/**
+ * @throws SregistryError CONFIG_INVALID naming file and line; also for a name that both files have, and for a user's file
+ * that others could have written.
+ */
 export async function loadRemotes(options: RemoteFileOptions): Promise<Remotes> {
+  const { log = silentLog } = options;
   const files = await remoteFiles(options);
-  const user = await readRemoteFile(files.user);
-  const system = await readSystem(files.system);
+  const found = await readSmallFile(files.user);
+  if (found !== undefined) refuseForeign(files.user, found);
+  const user = found === undefined ? undefined : parseRemoteFile(found.text, files.user, log);
+  const system = await readSystem(files.system, log);
   return { path: files.user, ...merged(user, system, files.user) };
 }
 
@@ -45,17 +53,27 @@ interface SystemFile {
   readonly content: RemoteFile;
 }
 
-async function readSystem(files: readonly string[]): Promise<SystemFile> {
+async function readSystem(files: readonly string[], log: Log): Promise<SystemFile> {
   for (const file of files) {
-    const content = await readRemoteFile(file);
-    if (content !== undefined) return { file, content };
+    const found = await readSmallFile(file);
+    if (found !== undefined) return { file, content: parseRemoteFile(found.text, file, log) };
   }
   return { file: "Singularity's own defaults", content: COMPILED_IN };
 }
 
-async function readRemoteFile(file: string): Promise<RemoteFile | undefined> {
-  const found = await readSmallFile(file);
-  return found === undefined ? undefined : parseRemoteFile(found.text, file);
+/** It says where tokens go: nobody but the user and the administrator may have written it. */
+function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile): void {
+  const me = geteuid?.();
+  if (me !== undefined && uid !== me && uid !== 0) {
+    throw new SregistryError("CONFIG_INVALID", `${file} belongs to another user (uid ${uid}): it is not read`, {
+      hint: "set SINGULARITY_CONFIGDIR to a directory of yours, or use --config FILE",
+    });
+  }
+  if ((mode & 0o002) !== 0) {
+    throw new SregistryError("CONFIG_INVALID", `${file} can be changed by everybody: it is not read`, {
+      hint: `chmod 600 ${file}`,
+    });
+  }
 }
 
 /** SingularityCE 4.5: the system's entry gives URI, Exclusive and Keyservers; the user's keeps Token and Insecure. */
@@ -75,15 +93,16 @@ function merged(user: RemoteFile | undefined, { file, content }: SystemFile, pat
     if (entry.exclusive) active = name;
   }
   const inUse = active ?? content.active;
-  const chosen = own.active !== undefined && own.remotes.get(own.active)?.system === false;
   return {
     active: inUse,
-    chosen: chosen || (inUse !== undefined && remotes.get(inUse)?.token !== undefined) || usedByUser(own, content),
+    chosen: inUse !== undefined && (remotes.get(inUse)?.token !== undefined || isChoice(inUse, own, content)),
     remotes: new Map([...remotes].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }
 
-/** A user who made a system's remote active that the system itself does not have active has chosen it. */
-function usedByUser(own: RemoteFile, system: RemoteFile): boolean {
-  return own.active !== undefined && own.active !== system.active;
+/** The user's own remote, or one of the system's that the system itself would not have made the active one. */
+function isChoice(active: string, own: RemoteFile, system: RemoteFile): boolean {
+  if (own.active !== active) return false;
+  const forced = [...system.remotes].some(([, { exclusive }]) => exclusive);
+  return own.remotes.get(active)?.system === false || (!forced && active !== system.active);
 }

@@ -2,6 +2,7 @@
  * remote.yaml as SingularityCE 4.5 and Apptainer write it. They refuse a file with a key that they do not know, so nothing of
  * ours is ever written; what they may add one day is left where it is.
  */
+import { type Log, silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import { parseYaml, wrong, type YamlNode } from "../yaml/document.ts";
@@ -33,22 +34,38 @@ export interface RemoteFile {
 
 export const NO_REMOTES: RemoteFile = { active: undefined, remotes: new Map() };
 
+const KEYS = {
+  file: ["Active", "Remotes", "Credentials"],
+  remote: ["URI", "Token", "System", "Exclusive", "Insecure", "Keyservers"],
+  keyserver: ["URI", "Skip", "External", "Insecure"],
+} as const;
+
 /** @throws SregistryError CONFIG_INVALID naming file and line. */
-export function parseRemoteFile(text: string, file: string): RemoteFile {
+export function parseRemoteFile(text: string, file: string, log: Log = silentLog): RemoteFile {
   const root = parseYaml(text, file);
   if (root.value === null) return NO_REMOTES;
   const top = mapOf(root, file, "the file");
+  noteUnknown(top, KEYS.file, file, log);
   const active = textOf(top.get("Active"), file, "Active");
   const remotes = new Map<string, RemoteEntry>();
   const listed = top.get("Remotes");
   for (const [name, node] of listed === undefined ? [] : mapOf(listed, file, "Remotes")) {
-    remotes.set(name, entryOf(node, file, name));
+    remotes.set(name, entryOf(node, file, name, log));
   }
   return { active: active === "" ? undefined : active, remotes };
 }
 
-function entryOf(node: YamlNode, file: string, name: string): RemoteEntry {
+/** Singularity does not start with such a file: whoever wonders why finds it here. */
+function noteUnknown(members: ReadonlyMap<string, YamlNode>, known: readonly string[], file: string, log: Log): void {
+  for (const [key, { line }] of members) {
+    if (known.includes(key)) continue;
+    log.verbose(`${file}, line ${line}: ${JSON.stringify(key)} is no key that Singularity knows`);
+  }
+}
+
+function entryOf(node: YamlNode, file: string, name: string, log: Log): RemoteEntry {
   const members = mapOf(node, file, `remote ${name}`);
+  noteUnknown(members, KEYS.remote, file, log);
   const text = (key: string): string => textOf(members.get(key), file, `${key} of ${name}`);
   const flag = (key: string): boolean => flagOf(members.get(key), file, `${key} of ${name}`);
   const token = text("Token");
@@ -59,15 +76,16 @@ function entryOf(node: YamlNode, file: string, name: string): RemoteEntry {
     system: flag("System"),
     exclusive: flag("Exclusive"),
     insecure: flag("Insecure"),
-    keyservers: keyservers === undefined ? undefined : keyserversOf(keyservers, file, name),
+    keyservers: keyservers === undefined ? undefined : keyserversOf(keyservers, file, name, log),
   };
 }
 
-function keyserversOf(node: YamlNode, file: string, name: string): readonly Keyserver[] | undefined {
+function keyserversOf(node: YamlNode, file: string, name: string, log: Log): readonly Keyserver[] | undefined {
   if (node.value === null) return undefined;
   if (!Array.isArray(node.value)) throw wrong(file, node.line, `Keyservers of ${name} is no list`);
   return node.value.map((item: YamlNode) => {
     const members = mapOf(item, file, `a keyserver of ${name}`);
+    noteUnknown(members, KEYS.keyserver, file, log);
     const flag = (key: string): boolean => flagOf(members.get(key), file, `${key} of a keyserver of ${name}`);
     return {
       uri: textOf(members.get("URI"), file, `URI of a keyserver of ${name}`),
@@ -84,10 +102,10 @@ function mapOf(node: YamlNode, file: string, what: string): ReadonlyMap<string, 
   throw wrong(file, node.line, `${what} is no map of names to values`);
 }
 
-/** "" when it is not there. Numbers are texts to Singularity too: a token may be all digits. */
+/** "" when it is not there. To Singularity a number is the text that is written: a token may be all digits, or `12e4`. */
 function textOf(node: YamlNode | undefined, file: string, what: string): string {
   if (node === undefined || node.value === null) return "";
-  const text = typeof node.value === "number" ? String(node.value) : node.value;
+  const text = node.written ?? node.value;
   if (typeof text === "string" && !hasControl(text)) return text;
   throw wrong(file, node.line, `${what} is no line of text`);
 }
@@ -95,6 +113,9 @@ function textOf(node: YamlNode | undefined, file: string, what: string): string 
 function flagOf(node: YamlNode | undefined, file: string, what: string): boolean {
   if (node === undefined || node.value === null) return false;
   if (typeof node.value === "boolean") return node.value;
+  // The YAML library of Go, and so Singularity, reads the words of YAML 1.1 too.
+  if (typeof node.value === "string" && /^(?:y|yes|on)$/i.test(node.value)) return true;
+  if (typeof node.value === "string" && /^(?:n|no|off)$/i.test(node.value)) return false;
   throw wrong(file, node.line, `${what} is neither true nor false`);
 }
 
