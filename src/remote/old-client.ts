@@ -30,33 +30,45 @@ export async function loadOldClient(env: Environment, home: string): Promise<Old
   const section = sectionOf(secrets, path);
   const stored = (modern: string, legacy: string): string | undefined =>
     text(section, modern, path) ?? text(section, legacy, path);
-  const username = env["SREGISTRY_REGISTRY_USERNAME"] || undefined;
-  const token = env["SREGISTRY_REGISTRY_TOKEN"] || undefined;
-  const base = env["SREGISTRY_REGISTRY_BASE"] || undefined;
+  const variable = (name: string): string | undefined => text(env, name, "the environment");
+  const base = variable("SREGISTRY_REGISTRY_BASE");
   const fileBase = stored("SREGISTRY_REGISTRY_BASE", "base");
-  const fileUser = stored("SREGISTRY_REGISTRY_USERNAME", "username");
-  const fileToken = stored("SREGISTRY_REGISTRY_TOKEN", "token");
   const noHttps = (env["SREGISTRY_REGISTRY_NOHTTPS"] ?? "") !== "";
   const named = base === undefined ? undefined : serverRoot(base, "SREGISTRY_REGISTRY_BASE", noHttps);
   const kept = fileBase === undefined ? undefined : serverRoot(fileBase, path, noHttps);
-  // A login of the file is for the file's server alone.
-  const same = named !== undefined && kept?.href === named.href;
+  const variables: Login = {
+    username: variable("SREGISTRY_REGISTRY_USERNAME"),
+    token: variable("SREGISTRY_REGISTRY_TOKEN"),
+    from: "SREGISTRY_REGISTRY_TOKEN",
+  };
+  const written: Login = {
+    username: stored("SREGISTRY_REGISTRY_USERNAME", "username"),
+    token: stored("SREGISTRY_REGISTRY_TOKEN", "token"),
+    from: path,
+  };
+  // A login is for the server that is named beside it: where the two places name different ones, each keeps its own.
+  const same = named === undefined || named.href === kept?.href;
   return {
-    environment:
-      named === undefined
-        ? undefined
-        : login(
-            named,
-            username ?? (same ? fileUser : undefined),
-            token ?? (same ? fileToken : undefined),
-            "SREGISTRY_REGISTRY_TOKEN",
-          ),
-    file: kept === undefined ? undefined : login(kept, username ?? fileUser, token ?? fileToken, path),
+    environment: named === undefined ? undefined : client(named, same ? [variables, written] : [variables]),
+    file: kept === undefined ? undefined : client(kept, same ? [variables, written] : [written]),
   };
 }
 
-function login(base: URL, username: string | undefined, token: string | undefined, from: string): OldClient {
-  return { base, username, token: token === undefined ? undefined : new Secret(token), from };
+interface Login {
+  readonly username: string | undefined;
+  readonly token: string | undefined;
+  readonly from: string;
+}
+
+/** The first that there is of each. */
+function client(base: URL, logins: readonly Login[]): OldClient {
+  const holder = logins.find(({ token }) => token !== undefined);
+  return {
+    base,
+    username: logins.find(({ username }) => username !== undefined)?.username,
+    token: holder?.token === undefined ? undefined : new Secret(holder.token),
+    from: (holder ?? logins[0])?.from ?? "",
+  };
 }
 
 async function readSecrets(path: string): Promise<JsonObject> {
@@ -92,9 +104,13 @@ function text(from: JsonObject, name: string, path: string): string | undefined 
 
 /** The old client put `/api` behind every base that did not end so, and https:// before one without a scheme. */
 function serverRoot(text: string, from: string, noHttps: boolean): URL {
-  const written = /^https?:\/\//i.test(text) ? text : `${noHttps ? "http" : "https"}://${text}`;
+  const written = text.includes("://") ? text : `${noHttps ? "http" : "https"}://${text}`;
   const url = URL.canParse(written) ? new URL(written) : undefined;
-  if (url === undefined || url.username + url.password + url.search + url.hash !== "") {
+  if (
+    url === undefined ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username + url.password + url.search + url.hash !== ""
+  ) {
     throw new SregistryError("CONFIG_INVALID", `${from}: ${JSON.stringify(text)} is no address of a registry`, {
       hint: "expected http(s)://HOST[:PORT]",
     });
