@@ -1,5 +1,6 @@
 /** Free-text search: the endpoint's own where it has one, else the names that it lists. */
 import type { Call } from "../call.ts";
+import { askedArchitecture } from "../image/architecture.ts";
 import { formatReference } from "../reference/format.ts";
 import type { Pattern } from "../reference/pattern.ts";
 import type { Registry, SearchHit, SearchOptions } from "../registry/registry.ts";
@@ -21,8 +22,10 @@ export async function* search(
   call: Call,
 ): AsyncGenerator<SearchEntry> {
   const registry = await services.openFor(where);
+  const { architecture } = options;
+  const asked = architecture === undefined ? options : { ...options, architecture: askedArchitecture(architecture) };
   if (registry.can.search === undefined) yield* searchNames(services, registry, query, where, call);
-  else yield* searchThere(services, registry.can.search(query, options, call), where);
+  else yield* searchThere(services, registry.can.search(query, asked, call), where);
 }
 
 async function* searchThere(

@@ -1,16 +1,17 @@
 /** Images by name, and their bytes: from the library itself, or from the storage that it sends us to. */
 import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
+import { sameOrigin } from "../../http/address.ts";
 import { discard } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
 import { requireFollowable } from "../../http/redirect.ts";
-import type { HttpResponse } from "../../http/transport.ts";
+import type { Auth, HttpResponse } from "../../http/transport.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import { remember } from "../../secret.ts";
 import { rangedPart } from "../ranged.ts";
 import type { BodyPart, ByteRange, ImageInfo, ResolveOptions } from "../registry.ts";
-import { type LibraryApi, readData, refusal } from "./api.ts";
+import { type LibraryApi, readData, refusal, WITH_TOKEN } from "./api.ts";
 import { hostArchitecture, imageName } from "./image-name.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
 
@@ -38,11 +39,6 @@ export async function findImage(
   const { selector } = reference;
   if (selector.kind === "digest" && record.digest !== undefined && record.digest !== selector.digest) {
     throw new SregistryError("INTEGRITY", `${api.name} gives ${record.digest} for ${formatReference(reference)}`);
-  }
-  if (architecture !== undefined && record.architecture !== undefined && record.architecture !== architecture) {
-    call.log.warn(
-      `${api.name} says that ${formatReference(reference)} is for ${record.architecture}, not ${architecture}`,
-    );
   }
   return { name, architecture: arch, record, storage: undefined };
 }
@@ -159,10 +155,16 @@ function askStorage(api: LibraryApi, url: URL, range: ByteRange, call: Call): Pr
     url,
     accept: [200, 206, 400, 401, 403, 404],
     headers: rangeHeader(range),
-    auth: { kind: "none" },
+    auth: authAt(api, url),
     retry: "safe",
     signal: call.signal,
   });
+}
+
+/** The library itself, at another of its paths, still wants the token; a signed URL bears none beside its signature. */
+function authAt(api: LibraryApi, url: URL): Auth {
+  const isSigned = [...url.searchParams.keys()].some((name) => /signature$|^sig$/i.test(name));
+  return sameOrigin(api.base, url) && !isSigned ? WITH_TOKEN : { kind: "none" };
 }
 
 function rangeHeader({ start, end }: ByteRange): Readonly<Record<string, string>> {
@@ -181,7 +183,9 @@ async function storageRefusal(api: LibraryApi, image: ImageInfo, response: HttpR
 }
 
 export function imageInfo(reference: PlacedReference, { record }: Found): ImageInfo {
-  const { digest, size, architecture, created } = record;
+  const { digest, size, created, uploaded } = record;
+  // Singularity Registry Server 2.1, which does not say what was uploaded either, says amd64 of every image.
+  const architecture = uploaded === undefined ? undefined : record.architecture;
   return {
     reference,
     size,
