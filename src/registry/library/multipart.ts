@@ -65,6 +65,7 @@ class PartsUpload {
   readonly #upload: ImageUpload;
   readonly #plan: SavedParts;
   readonly #done: Map<number, string>;
+  #saving: Promise<void> = Promise.resolve();
   /** Bytes of parts that are on their way. */
   readonly #moving = new Map<number, number>();
 
@@ -183,7 +184,13 @@ class PartsUpload {
     this.#upload.task.at(Math.min(sum, size));
   }
 
-  async #save(): Promise<void> {
+  /** One after the other: of two parts that end at once the one that knows of less must not be written last. */
+  #save(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#write());
+    return this.#saving;
+  }
+
+  async #write(): Promise<void> {
     const { source, sessions, api } = this.#upload;
     if (source.identity === undefined) return;
     const done = [...this.#done].map(([number, token]) => ({ number, token }));
