@@ -50,6 +50,8 @@ async function askProcess(options: KeyringOptions, question: object): Promise<Ke
     const unavailable = (reason: string): void => resolve({ available: false, reason });
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
+      // A program that it started may hold the pipe open, which would keep this process from ending.
+      child.stdout.destroy();
       unavailable(`it did not answer within ${patience / 1000} s`);
     }, patience);
     let text = "";
@@ -60,9 +62,9 @@ async function askProcess(options: KeyringOptions, question: object): Promise<Ke
       clearTimeout(timer);
       unavailable(error.message);
     });
-    child.once("close", (status) => {
+    child.once("close", (status, signal) => {
       clearTimeout(timer);
-      resolve(status === 0 ? decode(text) : { available: false, reason: `its process ended with ${status}` });
+      resolve(status === 0 ? decode(text) : { available: false, reason: `its process ended with ${status ?? signal}` });
     });
     // A process that ends before it has read the question says why by its status.
     child.stdin.on("error", () => undefined).end(JSON.stringify(question));
