@@ -43,7 +43,7 @@ export interface LibraryApi {
 }
 
 /** The token goes out at once: these servers answer 403, 404 or less, not 401, to whoever shows none. */
-const WITH_TOKEN: Auth = { kind: "registry", scopes: [], eager: true };
+export const WITH_TOKEN: Auth = { kind: "registry", scopes: [], eager: true };
 
 /** Statuses that say something here; others (429, 502, 503, ...) are the transport's to try again. */
 const MEANT = [400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422];
