@@ -1,4 +1,5 @@
 /** The remotes that the user has: their own file over the administrator's, put together as Singularity does it. */
+import { basename, dirname } from "node:path";
 import { geteuid } from "node:process";
 import { type Log, silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
@@ -49,7 +50,8 @@ export async function loadRemotes(options: RemoteFileOptions): Promise<Remotes> 
 }
 
 interface SystemFile {
-  readonly file: string;
+  /** Undefined: there is none. */
+  readonly file: string | undefined;
   readonly content: RemoteFile;
 }
 
@@ -58,7 +60,7 @@ async function readSystem(files: readonly string[], log: Log): Promise<SystemFil
     const found = await readSmallFile(file);
     if (found !== undefined) return { file, content: parseRemoteFile(found.text, file, log) };
   }
-  return { file: "Singularity's own defaults", content: COMPILED_IN };
+  return { file: undefined, content: COMPILED_IN };
 }
 
 /** It says where tokens go: nobody but the user and the administrator may have written it. */
@@ -76,13 +78,22 @@ function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile): void {
   }
 }
 
-/** SingularityCE 4.5: the system's entry gives URI, Exclusive and Keyservers; the user's keeps Token and Insecure. */
+/** Apptainer lets the user's own entry stand where Singularity refuses the name. */
+function isApptainers(file: string): boolean {
+  return basename(dirname(file)) === "apptainer";
+}
+
+/**
+ * SingularityCE 4.5: the system's entry gives URI, Exclusive and Keyservers; the user's keeps Token and Insecure. What is compiled in only
+ * adds: the user's entry may be of another machine's system, and its token for another server.
+ */
 function merged(user: RemoteFile | undefined, { file, content }: SystemFile, path: string): Omit<Remotes, "path"> {
   const own = user ?? NO_REMOTES;
   const remotes = new Map(own.remotes);
   let active = own.active;
   for (const [name, entry] of content.remotes) {
     const mine = remotes.get(name);
+    if (mine !== undefined && (file === undefined || (!mine.system && isApptainers(file)))) continue;
     if (mine !== undefined && !mine.system) {
       throw new SregistryError("CONFIG_INVALID", `both ${path} and ${file} have a remote ${name}`, {
         hint: `Singularity refuses that too: rename or remove it in ${path}`,

@@ -327,6 +327,22 @@ describe("loadRemotes", () => {
     );
   });
 
+  it("lets the user's own entry stand beside Apptainer's, as Apptainer does", async () => {
+    const apptainers = join(home, "etc", "apptainer", "remote.yaml");
+    await write(apptainers, SHIPPED);
+    await write(file, "Remotes: {SylabsCloud: {URI: mine.example.org, Token: t-mine}}\n");
+    const found = await loadRemotes(options({ system: [apptainers] }));
+    expect(overview(found)).toMatchObject({ remotes: { SylabsCloud: "mine.example.org t-mine" } });
+  });
+
+  it("does not send the token of a remote.yaml from another machine to Sylabs' cloud", async () => {
+    for (const flag of ["true", "false"]) {
+      await write(file, `Remotes: {SylabsCloud: {URI: site.example.org, Token: t-site, System: ${flag}}}\n`);
+      const entry = `site.example.org t-site${flag === "true" ? " system" : ""}`;
+      expect(overview(await load())).toMatchObject({ remotes: { SylabsCloud: entry } });
+    }
+  });
+
   it("reads the first system file that exists", async () => {
     await write(system, "Active: b\nRemotes: {b: {URI: b.example.org}}\n");
     const found = await loadRemotes(options({ system: [join(home, "none"), system, join(home, "broken")] }));
