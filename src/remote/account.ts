@@ -1,10 +1,12 @@
 /** Whose a token is: verified before it is kept, and what the server says of its owner. */
 import { field, object, optional, parseJson, string } from "../decode.ts";
 import { isCode, SregistryError } from "../errors.ts";
+import { sameOrigin } from "../http/address.ts";
 import { discard, ERROR_LIMIT, readUpTo } from "../http/body.ts";
+import { isHtml } from "../http/media-type.ts";
 import type { HttpResponse, Transport } from "../http/transport.ts";
 import { Secret } from "../secret.ts";
-import { below, type Services } from "./discovery.ts";
+import { below, dailyLimit, isDailyLimit, type Services } from "./discovery.ts";
 
 export interface Account {
   readonly username: string | undefined;
@@ -23,7 +25,7 @@ const PATIENCE = 10_000;
 
 /**
  * `transport` carries the token. @throws SregistryError UNAUTHORIZED for one that is not valid, UNSUPPORTED where nothing
- * verifies it.
+ * verifies it, RATE_LIMITED when it is not verified today.
  */
 export async function verifyToken(
   transport: Transport,
@@ -37,10 +39,19 @@ export async function verifyToken(
     });
   }
   const response = await ask(transport, below(service, "v1/token-status"), signal, [200, 401, 403, 404, 406]);
-  const html = /^text\/html/i.test(response.headers.get("content-type") ?? "");
-  await discard(response);
-  if (response.status === 200 && !html) return;
-  if (html) {
+  const { bytes } = await readUpTo(response, ERROR_LIMIT);
+  if (!sameOrigin(response.url, service)) {
+    throw new SregistryError(
+      "REPLY_INVALID",
+      `while verifying token: ${service.host} leads to ${response.url.host}, where the token is not sent`,
+      { hint: "check the remote's address: sregistry remote list" },
+    );
+  }
+  // Django calls an empty answer text/html too.
+  const page = isHtml(response) && bytes.length > 0;
+  if (page && isDailyLimit(response)) throw dailyLimit(service);
+  if (response.status === 200 && !page) return;
+  if (page) {
     throw new SregistryError("REPLY_INVALID", `while verifying token: ${service.host} answered with a web page`, {
       hint: "check the remote's address: sregistry remote list",
     });
@@ -103,7 +114,8 @@ function named(data: unknown, member: string): Account | undefined {
 /** The JSON of a 200; undefined for any other answer: each kind of server knows one of the three. */
 async function answer(transport: Transport, url: URL, signal: AbortSignal): Promise<unknown> {
   const response = await ask(transport, url, signal, [200, 401, 403, 404, 405, 406, 500]);
-  if (response.status !== 200) {
+  // Elsewhere nobody was shown the token.
+  if (response.status !== 200 || !sameOrigin(response.url, url)) {
     await discard(response);
     return undefined;
   }

@@ -8,7 +8,7 @@ import { discard, ERROR_LIMIT, readUpTo } from "../http/body.ts";
 import type { HttpResponse, Transport } from "../http/transport.ts";
 import { writeFileAtomic } from "../transfer/atomic.ts";
 import { readSmallFile } from "../transfer/small-file.ts";
-import { below, discover, type Services } from "./discovery.ts";
+import { below, dailyLimit, discover, isDailyLimit, NOT_HERE, type Services } from "./discovery.ts";
 
 export interface Spoken {
   /** Undefined: no library. */
@@ -37,33 +37,53 @@ export async function whatSpeaks(transport: Transport, front: URL, options: Prob
   const { log = silentLog, now = Date.now } = options;
   const known = await recall(options.memo, front, now());
   if (known !== undefined) return known;
-  const spoken = await ask(transport, front, options);
+  const { spoken, sure } = await ask(transport, front, options);
   const words = [
     ...(spoken.library === undefined ? [] : ["library"]),
     ...(spoken.sregistry ? ["sregistry"] : []),
     ...(spoken.oci ? ["OCI"] : []),
   ];
   log.verbose(`${front.host} speaks ${words.length === 0 ? "nothing known here" : words.join(", ")}`);
-  if (words.length > 0) await remember(options.memo, front, spoken, now(), log);
+  if (sure && words.length > 0) await remember(options.memo, front, spoken, now(), log);
   return spoken;
 }
 
-async function ask(transport: Transport, front: URL, options: ProbeOptions): Promise<Spoken> {
-  const services = (await discover(transport, front, options)) ?? {};
+/** `sure`: nothing was left out because the server answers no more today. */
+async function ask(
+  transport: Transport,
+  front: URL,
+  options: ProbeOptions,
+): Promise<{ readonly spoken: Spoken; readonly sure: boolean }> {
+  const found = await unlessLimited(discover(transport, front, options));
+  const services = found === "limited" ? {} : (found ?? {});
   // The address of the API itself will do as well (`--library https://library.example.org`).
-  const bare = services.library === undefined && (await answersJson(transport, below(front, "version"), options));
-  const library = services.library ?? (bare ? front : undefined);
-  if (library === undefined)
-    return { library, services, sregistry: false, oci: await speaksOci(transport, front, options) };
-  const sregistry = await answersJson(transport, below(front, "api/registry/identity/"), options);
-  return { library, services, sregistry, oci: false };
+  const version = services.library === undefined && (await answersJson(transport, below(front, "version"), options));
+  const library = services.library ?? (version === true ? front : undefined);
+  if (library === undefined) {
+    const oci = await speaksOci(transport, front, options);
+    const limited = found === "limited" || version === "limited";
+    if (!oci && limited) throw dailyLimit(front);
+    return { spoken: { library, services, sregistry: false, oci }, sure: !limited };
+  }
+  const identity = await answersJson(transport, below(front, "api/registry/identity/"), options);
+  const sure = found !== "limited" && identity !== "limited";
+  return { spoken: { library, services, sregistry: identity === true, oci: false }, sure };
 }
 
-async function answersJson(transport: Transport, url: URL, options: ProbeOptions): Promise<boolean> {
-  const response = await get(transport, url, [200, 401, 403, 404, 405], options);
+async function unlessLimited<T>(asking: Promise<T>): Promise<T | "limited"> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (isCode(error, "RATE_LIMITED") && error.status === 403) return "limited";
+    throw error;
+  }
+}
+
+async function answersJson(transport: Transport, url: URL, options: ProbeOptions): Promise<boolean | "limited"> {
+  const response = await get(transport, url, options);
   if (response.status !== 200) {
     await discard(response);
-    return false;
+    return isDailyLimit(response) ? "limited" : false;
   }
   const { bytes } = await readUpTo(response, ERROR_LIMIT);
   try {
@@ -77,19 +97,15 @@ async function answersJson(transport: Transport, url: URL, options: ProbeOptions
 
 /** distribution-spec, "Determining Support". */
 async function speaksOci(transport: Transport, front: URL, options: ProbeOptions): Promise<boolean> {
-  const response = await get(transport, new URL("/v2/", front), [200, 401, 403, 404, 405], options);
+  const response = await get(transport, new URL("/v2/", front), options);
   await discard(response);
   const named = response.headers.get("docker-distribution-api-version")?.startsWith("registry/2") === true;
   const challenged = /^(?:bearer|basic)\b/i.test(response.headers.get("www-authenticate") ?? "");
   return response.status === 200 || (response.status === 401 && (named || challenged));
 }
 
-function get(
-  transport: Transport,
-  url: URL,
-  accept: readonly number[],
-  { signal }: ProbeOptions,
-): Promise<HttpResponse> {
+function get(transport: Transport, url: URL, { signal }: ProbeOptions): Promise<HttpResponse> {
+  const accept = [200, 403, ...NOT_HERE];
   return transport.send({ method: "GET", url, accept, auth: { kind: "none" }, retry: "safe", signal });
 }
 
