@@ -120,7 +120,7 @@ function flagOf(node: YamlNode | undefined, file: string, what: string): boolean
 }
 
 export function hasControl(text: string): boolean {
-  return /[\u0000-\u001f\u007f]/.test(text);
+  return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text);
 }
 
 /**

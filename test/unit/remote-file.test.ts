@@ -580,6 +580,12 @@ Remotes:
     );
   });
 
+  it.each(["a\u0085b", "a\u2028b", "a\nb"])("does not write the token %j, whose line break Go folds", async (token) => {
+    await write(file, WRITTEN);
+    expect(await problem(edits().setToken("two", new Secret(token)))).toMatch(/Token of two is no line of text$/);
+    expect(await text()).toBe(WRITTEN);
+  });
+
   it("loses nothing when many processes write at once", async () => {
     await write(file, WRITTEN);
     const program = join(home, "program.mjs");
