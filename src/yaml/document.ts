@@ -244,7 +244,6 @@ export function wrong(file: string, line: number, what: string, cause?: unknown)
 
 /** The parser's, without its advice to programmers. */
 function words(message: string): string {
-  if (message.startsWith("Maximum call stack")) return "brackets within brackets, too many to read";
   const text = message.split("; ", 1)[0] ?? "";
   return `${text[0]?.toLowerCase() ?? ""}${text.slice(1)}`;
 }
