@@ -44,6 +44,7 @@ export function createContext({ flags, env, cwd, stdin, nodeVersion, signal, ter
       userAgent: `sregistry/${VERSION} (node ${nodeVersion}; ${platform()} ${arch()})`,
       log: terminal.log,
       flags,
+      signal,
     });
   };
   const remembered = (): Promise<Services> => {

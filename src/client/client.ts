@@ -48,6 +48,7 @@ export interface Client extends AsyncDisposable {
 
 export async function createClient(options: ClientOptions): Promise<Client> {
   const { env = {}, cwd, log = silentLog, progress = silentProgress, ...flags } = options;
+  const never = new AbortController().signal;
   const services = await createServices({
     env,
     home: env["HOME"] ?? homedir(),
@@ -55,8 +56,8 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     userAgent: `sregistry/${VERSION}`,
     log,
     flags: { ...flags, libraryTyped: flags.library !== undefined },
+    signal: never,
   });
-  const never = new AbortController().signal;
   const call = (signal: AbortSignal = never): Call => ({ signal, progress, log });
   return {
     pull: (name, more = {}, signal) => pull(services, { ...more, reference: parseReference(name) }, call(signal)),

@@ -55,8 +55,7 @@ export interface LibrariesOptions extends ServiceOptions {
 const KEYRING_PROCESS = fileURLToPath(new URL("./keyring.js", import.meta.url));
 
 export function createLibraries(options: LibrariesOptions): Libraries {
-  const { env, home, flags, log, config, transports, cache } = options;
-  const signal = new AbortController().signal;
+  const { env, home, flags, log, config, transports, cache, signal } = options;
   const remotes = once(() => loadRemotes({ env, home, file: flags.config, log }));
   const oldClient = once(() => loadOldClient(env, home));
   const logins: LoginOptions = {

@@ -88,11 +88,15 @@ async function* repositories(
     }
   } catch (error) {
     const word = path?.split("/").at(-1) ?? pattern.container;
-    if (!isCode(error, "UNSUPPORTED") || word === undefined || registry.can.search === undefined) throw error;
+    const askable = word !== undefined && word.length >= SHORTEST_SEARCH && registry.can.search !== undefined;
+    if (!isCode(error, "UNSUPPORTED") || !askable) throw error;
     call.log.verbose(`${registry.name} has no list: searching for ${word} instead`);
     yield* searched(registry, word, pattern, call);
   }
 }
+
+/** Characters that a library wants to search for. */
+const SHORTEST_SEARCH = 3;
 
 /** Sylabs cloud lists nothing, and finds by a part of the name. */
 async function* searched(registry: Registry, word: string, pattern: Pattern, call: Call): AsyncGenerator<RepoPath> {

@@ -51,6 +51,8 @@ export interface ServiceOptions {
   readonly userAgent: string;
   readonly log: Log;
   readonly flags: ServiceFlags;
+  /** Stops what is asked on the way to an endpoint: what a server speaks, whose a token is. */
+  readonly signal: AbortSignal;
 }
 
 /** Names at one endpoint, as a pattern or a reference names it. */

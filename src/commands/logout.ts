@@ -1,5 +1,6 @@
+import { logoutRemote } from "../client/accounts.ts";
 import { logout as logoutFrom } from "../client/login.ts";
-import { isRemote, logoutRemote } from "../client/remotes.ts";
+import { isRemote } from "../client/remotes.ts";
 import { hostOf } from "./login.ts";
 import { defineVerb } from "./verb.ts";
 

@@ -1,5 +1,6 @@
 /** The tables of `remote list` and `remote status`, in the words and columns that Singularity's users know. */
-import type { RemoteList, RemoteStatus } from "../client/remotes.ts";
+import type { RemoteStatus } from "../client/accounts.ts";
+import type { RemoteList } from "../client/remotes.ts";
 import { alignedTable } from "../terminal/table.ts";
 
 const yes = (value: boolean): string => (value ? "YES" : "NO");

@@ -1,12 +1,5 @@
-import {
-  addRemote,
-  listRemotes,
-  loginPassword,
-  logoutRemote,
-  remoteStatus,
-  removeRemote,
-  useRemote,
-} from "../client/remotes.ts";
+import { loginPassword, logoutRemote, remoteStatus } from "../client/accounts.ts";
+import { addRemote, listRemotes, removeRemote, useRemote } from "../client/remotes.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { remoteTables, statusTable } from "./remote-text.ts";

@@ -1,6 +1,6 @@
 /** Logging in to a remote with a token, as Singularity asks for it. */
 import { readFile } from "node:fs/promises";
-import { loginRemote, tokenPage } from "../client/remotes.ts";
+import { loginRemote, tokenPage } from "../client/accounts.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { Secret } from "../secret.ts";

@@ -38,7 +38,11 @@ export async function unauthorized(
       },
     );
   }
-  return refusedLogin(host, `${host} refuses ${who(tried.credential)}: wrong, expired or revoked${said}`);
+  return refusedLogin(
+    host,
+    `${host} refuses ${who(tried.credential)}: wrong, expired or revoked${said}`,
+    tried.credential,
+  );
 }
 
 /** The token server took nothing: not this credential, or nobody without one. */
@@ -58,8 +62,10 @@ export function untrustedRealm(registry: URL, realm: URL, words = ""): Sregistry
   );
 }
 
-function refusedLogin(host: string, message: string): SregistryError {
-  return new SregistryError("UNAUTHORIZED", message, { status: 401, hint: `sregistry login ${loginName(host)}` });
+/** A token alone is a remote's: a login at the host, with a user name, would not replace it. */
+function refusedLogin(host: string, message: string, credential?: Credential): SregistryError {
+  const hint = credential?.kind === "bearer" ? "sregistry remote login NAME" : `sregistry login ${loginName(host)}`;
+  return new SregistryError("UNAUTHORIZED", message, { status: 401, hint });
 }
 
 function who(credential: Credential): string {

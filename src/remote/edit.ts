@@ -110,9 +110,10 @@ function takeIn({ remotes }: Remotes, name: string, edit: YamlEdit): void {
 
 function checkName(name: string): void {
   if (name === "") throw new SregistryError("USAGE", "invalid name: cannot have empty name");
-  if (/^[\w][\w.+@-]*$/.test(name) && name.length <= 128) return;
+  // `--registry local` is the embedded store.
+  if (/^[\w][\w.+@-]*$/.test(name) && name.length <= 128 && name !== "local") return;
   throw new SregistryError("USAGE", `invalid name: ${JSON.stringify(name.slice(0, 140))}`, {
-    hint: 'letters, digits, "_", ".", "+", "@" and "-"',
+    hint: 'letters, digits, "_", ".", "+", "@" and "-"; "local" is the embedded store',
   });
 }
 

@@ -1,9 +1,10 @@
 /** The built program at libraries and at Singularity Registry Server's protocols: the embedded server, users of its own. */
 import { createHash } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { FIXTURES, type Run, type Served, User } from "../support/program.ts";
+import { FIXTURES, finished, type Run, type Served, User } from "../support/program.ts";
 
 const TINY = join(FIXTURES, "tiny.sif");
 const SIGNED = join(FIXTURES, "tiny_signed.sif");
@@ -47,6 +48,24 @@ async function ok(running: Promise<Run>): Promise<string> {
   const { status, stdout, stderr } = await running;
   expect(status, stderr).toBe(0);
   return stdout;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Servers on free ports of loopback, ended with the block. */
+async function listening(...servers: readonly Server[]): Promise<AsyncDisposable> {
+  for (const server of servers) await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) {
+        server.closeAllConnections();
+        await new Promise((done) => server.close(done));
+      }
+    },
+  };
 }
 
 describe("remotes", () => {
@@ -126,6 +145,49 @@ describe("remotes", () => {
     expect(await ok(user.run(["-v", "list"]))).toBe("");
   });
 
+  it("send their token to no server of another owner, whatever the remote says", async () => {
+    const got: string[] = [];
+    const stranger = createServer((request, response) => {
+      got.push(`${request.url} ${request.headers.authorization ?? ""}`);
+      response.end("{}");
+    });
+    const front = createServer((request, response) => {
+      const uri = `http://localhost.:${portOf(stranger)}`;
+      const found = request.url === "/assets/config/config.prod.json";
+      response.writeHead(found ? 200 : 404, { "content-type": "application/json" });
+      response.end(found ? JSON.stringify({ libraryAPI: { uri }, tokenAPI: { uri } }) : "");
+    });
+    await using _both = await listening(stranger, front);
+    await ok(user.run(["remote", "add", "--insecure", "--no-login", "lab", `127.0.0.1:${portOf(front)}`]));
+    const file = user.path(".singularity", "remote.yaml");
+    await writeFile(file, `${await readFile(file, "utf8")}        Token: ${tokens.vanessa}\n`);
+    await ok(user.run(["remote", "use", "lab"]));
+    const runs = [
+      await user.run(["remote", "status"]),
+      await user.run(["remote", "get-login-password"]),
+      await user.run(["login", "lab", "--token-stdin"], { input: tokens.vanessa }),
+      await user.run(["list", "any/thing"]),
+    ];
+    expect(got.join("\n")).not.toContain(tokens.vanessa);
+    expect(
+      runs.slice(0, 3).map(({ status, stderr }) => [status, stderr.includes("--trust-realm localhost.:")]),
+    ).toEqual([
+      [8, true],
+      [8, true],
+      [8, true],
+    ]);
+  });
+
+  it("end at once when they are stopped while a server does not answer", async () => {
+    const silent = createServer(() => undefined);
+    await using _one = await listening(silent);
+    const started = user.start(["list", `library://127.0.0.1:${portOf(silent)}/a/b/c`]);
+    const run = finished(started);
+    await new Promise((done) => silent.once("request", done));
+    started.kill("SIGTERM");
+    expect(await run).toMatchObject({ status: 143, stdout: "" });
+  });
+
   it("leaves a broken remote.yaml alone, and names the line", async () => {
     await atHome();
     const file = user.path(".singularity", "remote.yaml");
@@ -184,7 +246,9 @@ describe("a library", () => {
     await writeFile(user.path("changed.sif"), bytes);
     const changed = await user.run(["push", "changed.sif", "lab/unsigned:1"]);
     expect(changed).toMatchObject({ status: 6, stdout: "" });
-    expect(changed.stderr).toMatch(/changed\.sif was changed after it was signed: the content of object \d+ is not what was signed/);
+    expect(changed.stderr).toMatch(
+      /changed\.sif was changed after it was signed: the content of object \d+ is not what was signed/,
+    );
   });
 
   it("holds an image for each architecture under one tag", async () => {

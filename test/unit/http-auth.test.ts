@@ -181,7 +181,7 @@ describe("a fixed Bearer token", () => {
     expect(await failureOf(transport.send(ask("/v1/a")))).toEqual({
       code: "UNAUTHORIZED",
       message: `${registry.host} refuses the token from remote.yaml: wrong, expired or revoked: UNAUTHORIZED: authentication required`,
-      hint: `sregistry login ${registry.host}`,
+      hint: "sregistry remote login NAME",
     });
     expect(elsewhere.requests).toEqual([]);
   });
