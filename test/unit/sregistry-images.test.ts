@@ -10,6 +10,7 @@ import { capability, type ImageInfo, type PushRequest, type Registry } from "../
 import { reply } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
 import { METADATA } from "../support/oci-client.ts";
+import { makeSif } from "../support/sif.ts";
 import {
   NO_LIBRARY,
   named,
@@ -168,6 +169,53 @@ describe("a pull", () => {
     server.peer.add("lab/app:v1", ONE);
     expect(await pull("lab/app:V1")).toBe("another image");
   });
+});
+
+describe("--arch", () => {
+  const ARM64 = makeSif([], { architecture: "04" });
+  const AMD64 = makeSif([], { architecture: "02" });
+  const resolveFor = (name: string, architecture: string): Promise<ImageInfo> =>
+    client.registry.resolve(named(name), { architecture }, client.call);
+
+  it.each(["auto", "hmac"] as const)("arm64 of an amd64 image is not found, by --protocol %s", async (protocol) => {
+    open({ protocol });
+    server.peer.add("lab/app:1.0", AMD64);
+    expect((await failureOf(resolveFor("me/lab/app:1.0", "arm64"))).code).toBe("NOT_FOUND");
+    expect(client.said.join("\n")).toContain(
+      protocol === "hmac" ? "is an image for amd64, not for arm64" : "trying by",
+    );
+    expect((await resolve("me/lab/app:1.0")).digest).toBe(digest(AMD64));
+  });
+
+  it.each(["auto", "hmac"] as const)("arm64 of an arm64 image comes by shub, by --protocol %s", async (protocol) => {
+    open({ protocol });
+    server.peer.add("lab/app:1.0", ARM64);
+    expect((await resolveFor("me/lab/app:1.0", "arm64")).digest).toBe(digest(ARM64));
+    expect((await resolveFor("me/lab/app:1.0", "arm64/v8")).digest).toBe(digest(ARM64));
+  });
+
+  it("arm64 is not read from the other store's amd64 image of an unknown digest", async () => {
+    library.images.set("library://lab/app:1.0", { digest: undefined, bytes: undefined });
+    server.peer.add("lab/app:1.0", AMD64);
+    const image = await resolveFor("lab/app:1.0", "arm64");
+    expect((await failureOf(client.registry.read(image, { start: 0 }, client.call))).code).toBe("NOT_FOUND");
+  });
+
+  it("of a file that is no SIF is warned of", async () => {
+    server.peer.add("lab/app:1.0", ONE);
+    await resolveFor("lab/app:1.0", "arm64");
+    expect(client.said.at(-1)).toBe(
+      "warn: shub://lab/app:1.0 at the registry does not say for which architecture it is; arm64 was asked for",
+    );
+  });
+});
+
+it("an entity that the shub protocol passes over is told with -v", async () => {
+  server.peer.add("lab/app:1.0", ONE);
+  await resolve("me/lab/app:1.0");
+  expect(client.said.at(-1)).toBe(
+    "verbose: the shub protocol has no entities: library://me/lab/app:1.0 is taken from shub://lab/app:1.0",
+  );
 });
 
 describe("the failure that is told", () => {

@@ -1,10 +1,17 @@
 /** Two stores behind one set of names: an image is where its protocol pushed it, and its name says nothing of that. */
 import type { Call } from "../../call.ts";
-import { type ErrorCode, isCode } from "../../errors.ts";
+import { type ErrorCode, isCode, SregistryError } from "../../errors.ts";
 import { formatReference } from "../../reference/format.ts";
 import { isTag } from "../../reference/name.ts";
 import type { PlacedReference, Selector } from "../../reference/reference.ts";
-import type { BodyPart, ByteRange, ImageInfo, Registry, ResolveOptions } from "../registry.ts";
+import {
+  type BodyPart,
+  type ByteRange,
+  capability,
+  type ImageInfo,
+  type Registry,
+  type ResolveOptions,
+} from "../registry.ts";
 import type { SregistryApi } from "./api.ts";
 import { asStored, containerAt, digestOfVersion, shubName } from "./names.ts";
 import { findRows } from "./rows.ts";
@@ -24,6 +31,8 @@ interface Found {
   readonly kind: Kind;
   readonly named: PlacedReference;
   readonly image: ImageInfo;
+  /** What was asked for. */
+  readonly options: ResolveOptions;
 }
 
 /** "Not here", in all the words that a server has which says nothing of private images: the other store may know it. */
@@ -68,7 +77,7 @@ export class Images {
       if (!isCode(error, "NOT_FOUND")) throw error;
       const kind = other(found.kind);
       call.log.verbose(`${words(found.kind)}: ${error.message}; trying ${words(kind)}`);
-      const twin = await this.#ask(kind, found.named, {}, call).catch((second: unknown) => {
+      const twin = await this.#ask(kind, found.named, found.options, call).catch((second: unknown) => {
         throw telling(error, second);
       });
       const { digest } = twin.image;
@@ -81,7 +90,7 @@ export class Images {
 
   /** An image that was handed on as a copy is the library's, as far as its reference goes. */
   of(image: ImageInfo): Found {
-    return this.#found.get(image) ?? { kind: "library", named: image.reference, image };
+    return this.#found.get(image) ?? { kind: "library", named: image.reference, image, options: {} };
   }
 
   async #find(reference: PlacedReference, options: ResolveOptions, call: Call): Promise<Found> {
@@ -99,9 +108,37 @@ export class Images {
 
   async #ask(kind: Kind, named: PlacedReference, options: ResolveOptions, call: Call): Promise<Found> {
     const { library, shub } = this.#stores;
-    if (kind === "library") return { kind, named, image: await library.resolve(named, options, call) };
-    const selector = await this.#shubSelector(named, call);
-    return { kind, named, image: await shub.resolve(shubName(named, selector), options, call) };
+    if (kind === "library") return { kind, named, image: await library.resolve(named, options, call), options };
+    const there = shubName(named, await this.#shubSelector(named, call));
+    const image = await shub.resolve(there, options, call);
+    if (there.path !== named.path) {
+      call.log.verbose(
+        `the shub protocol has no entities: ${formatReference(named)} is taken from ${formatReference(there)}`,
+      );
+    }
+    await this.#requireArchitecture(image, options, call);
+    return { kind, named, image, options };
+  }
+
+  /** Its store has one image of a name, whatever was asked for: what that one is stands in its own header alone. */
+  async #requireArchitecture(image: ImageInfo, { architecture: asked }: ResolveOptions, call: Call): Promise<void> {
+    if (asked === undefined) return;
+    const { api, shub } = this.#stores;
+    const name = formatReference(image.reference);
+    const read = capability(shub, "metadata")(image, call).catch((error: unknown) => {
+      // No SIF: a file that was pushed as it is.
+      if (isCode(error, "IMAGE_INVALID")) return undefined;
+      throw error;
+    });
+    const architecture = (await read)?.architecture;
+    if (architecture === undefined) {
+      call.log.warn(`${name} at ${api.name} does not say for which architecture it is; ${asked} was asked for`);
+      return;
+    }
+    if (architecture === asked.split("/")[0]) return;
+    throw new SregistryError("NOT_FOUND", `${name} at ${api.name} is an image for ${architecture}, not for ${asked}`, {
+      hint: "pull it without --arch, or ask for an architecture that is there",
+    });
   }
 
   /** The server passes over a digest here: a tag that has it is looked for, and then held to it. */
