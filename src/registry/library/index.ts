@@ -77,7 +77,7 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
       push: (request, call) => push({ api, entity, sessions, retry, multipartAbove }, request, call),
       repositories: (call) => repositoriesOf(api, call),
       tags: (path, call) => tagsOf(api, path, call),
-      search: (query, choice, call) => search(api, query, choice, undefined, call),
+      search: (query, choice, call) => search(api, query, choice, call),
       tag: (image, tags, call) => addTags(image, tags, call),
       deletable: (reference, call) => deletable(api, reference, call),
       delete: (reference, call) => remove(api, reference, call),

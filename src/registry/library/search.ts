@@ -3,7 +3,7 @@ import type { Call } from "../../call.ts";
 import { type Decoder, field, list, object, optional } from "../../decode.ts";
 import { SregistryError } from "../../errors.ts";
 import { isRepoPath } from "../../reference/name.ts";
-import type { Host, PlacedReference } from "../../reference/reference.ts";
+import type { PlacedReference } from "../../reference/reference.ts";
 import type { SearchHit, SearchOptions } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
@@ -19,7 +19,6 @@ export async function* search(
   api: LibraryApi,
   query: string,
   { architecture, signed }: SearchOptions,
-  host: Host | undefined,
   call: Call,
 ): AsyncGenerator<SearchHit> {
   if (query.length < SHORTEST) {
@@ -35,7 +34,7 @@ export async function* search(
     throw new SregistryError("UNSUPPORTED", `${api.name} has no search`, { hint: "sregistry list" });
   }
   for (const record of found) {
-    const hit = hitOf(record, host);
+    const hit = hitOf(record);
     if (hit !== undefined) yield hit;
     else
       call.log.verbose(
@@ -44,7 +43,7 @@ export async function* search(
   }
 }
 
-function hitOf(record: ImageRecord, host: Host | undefined): SearchHit | undefined {
+function hitOf(record: ImageRecord): SearchHit | undefined {
   const { entity, collection, container, tags, digest, description, architecture, fingerprints } = record;
   const path = [entity, collection, container].filter((part) => part !== undefined).join("/");
   const [tag] = tags;
@@ -52,7 +51,7 @@ function hitOf(record: ImageRecord, host: Host | undefined): SearchHit | undefin
   const selector =
     tag !== undefined ? ({ kind: "tag", tag } as const) : digest && ({ kind: "digest", digest } as const);
   if (selector === undefined) return undefined;
-  const reference: PlacedReference = { scheme: "library", path, selector, ...(host === undefined ? {} : { host }) };
+  const reference: PlacedReference = { scheme: "library", path, selector };
   const said = description !== undefined && !/^no description$/i.test(description) ? description : undefined;
   return { reference, tags, description: said, architecture, signedBy: fingerprints };
 }
