@@ -15,14 +15,10 @@ export async function digestsOf(source: Source, task: Task, { signal }: Call): P
   const sha256 = createHash("sha256");
   const md5 = createHash("md5");
   task.state("hashing");
-  let offset = 0;
   for await (const chunk of readSource(source, 0, source.size, signal)) {
     sha256.update(chunk);
     md5.update(chunk);
-    offset += chunk.length;
-    task.at(offset);
   }
-  task.at(0);
   return { sha256: finishDigest(sha256), md5: md5.digest("hex") };
 }
 
