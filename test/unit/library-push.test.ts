@@ -4,9 +4,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { EXIT_STATUS } from "../../src/errors.ts";
 import { digestHex, digestOf } from "../../src/reference/digest.ts";
 import { parseTag } from "../../src/reference/name.ts";
+import { capability } from "../../src/registry/registry.ts";
 import { cutResponse, redirectTo, reply } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
-import { type LibraryClient, type LibraryClientOptions, libraryClient } from "../support/library-caller.ts";
+import { type LibraryClient, type LibraryClientOptions, libraryClient, named } from "../support/library-caller.ts";
 import { hashOf, type Kind, LIBRARY_TOKEN, type LibraryPeer, startLibraryPeer } from "../support/library-kinds.ts";
 import { countingSource, METADATA } from "../support/oci-client.ts";
 
@@ -273,6 +274,41 @@ describe("an upload in one piece", () => {
     const { code } = await failureOf(client.push(NAME, BYTES));
     expect([code, EXIT_STATUS[code]]).toEqual(["INTEGRITY", 6]);
     expect(changes(peer).filter((line) => /tags|_complete/.test(line))).toEqual([]);
+  });
+
+  it.each([
+    ["aws:kms", { "x-amz-server-side-encryption": "aws:kms" }],
+    ["SSE-C AES256", { "x-amz-server-side-encryption-customer-algorithm": "AES256" }],
+  ])("to a storage that encrypts (%s) is no damage: its ETag of 32 digits is no md5", async (word, encryption) => {
+    const { peer, client } = await site("srs");
+    peer.storage.faults.on({ method: "PUT" }, reply(200, { headers: { etag: `"${"0".repeat(32)}"`, ...encryption } }));
+    await client.push(NAME, BYTES);
+    expect(client.said).toContain(
+      `verbose: the storage of the library encrypts (${word}): its ETag says nothing of the bytes`,
+    );
+  });
+
+  it("to a storage that encrypts by SSE-S3 is held to its ETag, which is an md5 there", async () => {
+    const { peer, client } = await site("srs");
+    const headers = { etag: `"${"0".repeat(32)}"`, "x-amz-server-side-encryption": "AES256" };
+    peer.storage.faults.on({ method: "PUT" }, reply(200, { headers }));
+    expect((await failureOf(client.push(NAME, BYTES))).code).toBe("INTEGRITY");
+  });
+
+  it("counts the bytes that are sent, and none while hashing", async () => {
+    const { client } = await site("sylabs");
+    const told: (string | number)[] = [];
+    const task = {
+      at: (bytes: number) => void told.push(bytes),
+      state: (words: string) => void told.push(words),
+      done: () => void told.push("done"),
+      fail: () => void told.push("fail"),
+    };
+    const call = { ...client.call, progress: { start: () => task } };
+    const reference = named(NAME);
+    const request = { reference, tags: [parseTag("1.0")], source: countingSource(BYTES), title: "tool.sif" };
+    await capability(client.registry, "push")({ ...request, metadata: METADATA, plainManifest: false }, call);
+    expect(told).toEqual(["hashing", BYTES.length, BYTES.length, "done"]);
   });
 
   it("whose URL runs out meanwhile gets a new one", async () => {

@@ -158,7 +158,7 @@ class PartsUpload {
     const url = await uploadUrl(api, text);
     const open = (): Readable | Uint8Array => this.#open(number, start, end);
     const signed = this.#plan.signsHash ? sha256 : undefined;
-    const token = await put(api, { url, body: { size, open }, sha256: signed }, call);
+    const { etag: token } = await put(api, { url, body: { size, open }, sha256: signed }, call);
     if (token !== "") return token;
     throw new SregistryError("REPLY_INVALID", `the storage of ${api.name} confirms part ${number} without an ETag`);
   }

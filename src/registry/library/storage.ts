@@ -4,7 +4,7 @@ import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import { discard } from "../../http/body.ts";
 import { requireFollowable } from "../../http/redirect.ts";
-import type { Body } from "../../http/transport.ts";
+import type { Body, HttpResponse } from "../../http/transport.ts";
 import { remember } from "../../secret.ts";
 import { type LibraryApi, refusal } from "./api.ts";
 
@@ -37,8 +37,15 @@ export interface Upload {
   readonly sha256: string | undefined;
 }
 
-/** The ETag of the answer, "" when it has none. Not retried here: the URL may have run out, and a new one is to be had. */
-export async function put(api: LibraryApi, { url, body, sha256 }: Upload, call: Call): Promise<string> {
+export interface Stored {
+  /** "" when the answer has none. */
+  readonly etag: string;
+  /** The storage's word for an encryption that makes the ETag something else than an md5; undefined when there is none. */
+  readonly encryption: string | undefined;
+}
+
+/** Not retried here: the URL may have run out, and a new one is to be had. */
+export async function put(api: LibraryApi, { url, body, sha256 }: Upload, call: Call): Promise<Stored> {
   const response = await api.transport.send({
     method: "PUT",
     url,
@@ -56,7 +63,15 @@ export async function put(api: LibraryApi, { url, body, sha256 }: Upload, call: 
   });
   if (response.status >= 300) throw ranOut(await refusal(`the storage of ${api.name}`, "PUT", response));
   await discard(response);
-  return response.headers.get("etag") ?? "";
+  return { etag: response.headers.get("etag") ?? "", encryption: encryptionOf(response) };
+}
+
+/** S3: with SSE-KMS and SSE-C an ETag of 32 digits is no md5; with SSE-S3 (AES256) it is. */
+function encryptionOf({ headers }: HttpResponse): string | undefined {
+  const customer = headers.get("x-amz-server-side-encryption-customer-algorithm");
+  if (customer !== undefined) return `SSE-C ${customer}`;
+  const server = headers.get("x-amz-server-side-encryption");
+  return server === undefined || server.toUpperCase() === "AES256" ? undefined : server;
 }
 
 /** S3 and MinIO: 403 `Request has expired`. Worth another try, since each try asks for a URL of its own. */

@@ -8,7 +8,7 @@ import { digestHex } from "../../reference/digest.ts";
 import type { SavedParts } from "../../transfer/upload-session.ts";
 import { CLOSING, type Completed, complete, type ImageUpload, removeRow } from "./complete.ts";
 import { beginParts, sendParts } from "./multipart.ts";
-import { counted, put, uploadUrl, wantsContentHash } from "./storage.ts";
+import { counted, put, type Stored, uploadUrl, wantsContentHash } from "./storage.ts";
 
 /** @throws SregistryError INTEGRITY when the storage got other bytes, or the file changed meanwhile. */
 export async function sendImage(upload: ImageUpload): Promise<Completed> {
@@ -38,8 +38,7 @@ async function sendSingle(upload: ImageUpload): Promise<Completed> {
       const text = await api.make("POST", api.url(`v2/imagefile/${id}`), body, uploadTarget, call);
       const url = await uploadUrl(api, text);
       const sha256 = wantsContentHash(url) ? sha256sum : undefined;
-      const etag = await put(api, { url, body: wholeBody(upload), sha256 }, call);
-      requireMd5(upload, etag);
+      requireMd5(upload, await put(api, { url, body: wholeBody(upload), sha256 }, call));
       break;
     } catch (error) {
       upload.task.at(0);
@@ -63,7 +62,11 @@ function wholeBody({ source, task }: ImageUpload): Body {
 }
 
 /** S3 and MinIO give the md5 of a plain upload back; others give anything. */
-function requireMd5({ api, digests }: ImageUpload, etag: string): void {
+function requireMd5({ api, digests, call }: ImageUpload, { etag, encryption }: Stored): void {
+  if (encryption !== undefined) {
+    call.log.verbose(`the storage of ${api.name} encrypts (${encryption}): its ETag says nothing of the bytes`);
+    return;
+  }
   const plain = etag.replace(/^W\//, "").replaceAll('"', "").toLowerCase();
   if (!/^[0-9a-f]{32}$/.test(plain) || plain === digests.md5) return;
   throw new SregistryError("INTEGRITY", `the storage of ${api.name} got other bytes than were sent`, {
