@@ -65,7 +65,7 @@ export async function loginRemote(
 ): Promise<{ readonly path: string }> {
   const { libraries, config } = services;
   const front = await libraries.frontOf(remote);
-  const { services: offered, library } = await libraries.speaks(front);
+  const { services: offered, library } = await libraries.speaks(front, true);
   const service = offered.token ?? library;
   const transport =
     service === undefined
@@ -121,7 +121,7 @@ export async function remoteStatus(services: Services, name: string | undefined,
   requireRemote(await libraries.remotes(), remote);
   call.log.info(name === undefined ? "Checking status of default remote." : `Checking status of remote: ${remote}`);
   const front = await libraries.frontOf(remote);
-  const { services: offered, library } = await libraries.speaks(front);
+  const { services: offered, library } = await libraries.speaks(front, true);
   const all = library === undefined ? offered : { ...offered, library };
   const asked = await serviceStatus((url) => services.anonymousTransport(parseHost(url.host)), all, call.signal);
   const account = await accountAt(services, front, all, call);

@@ -47,6 +47,7 @@ export function parseRegistryName(text: string, from: string, known: KnownNames)
     const url = `https://${text.slice("library://".length)}`;
     return { kind: "library", library: { kind: "url", url: webUrl(url, from) } };
   }
+  if (text.includes("://") && !OCI_FORM.test(text)) throw notARegistry(text, from, known);
   const oci = OCI_FORM.exec(text) ?? OCI_FORM.exec(looksLikeHost(text.split("/", 1)[0] ?? "") ? `oras://${text}` : "");
   if (oci?.[1] === undefined) throw notARegistry(text, from, known);
   const path = (oci[2] ?? "").replace(/\/+$/, "");
@@ -56,7 +57,7 @@ export function parseRegistryName(text: string, from: string, known: KnownNames)
 const NO_NAMES: KnownNames = { remotes: new Set(), own: new Map() };
 
 function notARegistry(text: string, from: string, { remotes, own }: KnownNames): SregistryError {
-  const names = ["local", ...remotes, ...own.keys()].join(", ");
+  const names = [...new Set(["local", ...remotes, ...own.keys()])].join(", ");
   return new SregistryError("CONFIG_INVALID", `${from} ${JSON.stringify(text)} names no registry`, {
     hint: `expected a remote (${names}), oras://HOST[/PATH], http://HOST[:PORT] or https://HOST`,
   });

@@ -25,7 +25,7 @@ import {
   ociAt,
   type Settings,
 } from "./default-registry.ts";
-import { findLogin, type LibraryLogin, type LoginOptions } from "./logins.ts";
+import { findLogin, type LibraryLogin, type LoginOptions, remoteAddresses } from "./logins.ts";
 import type { ServiceOptions } from "./services.ts";
 import type { Transports } from "./transports.ts";
 
@@ -36,8 +36,8 @@ export interface Libraries {
   open(host: Host | undefined): Promise<LibraryEndpoint>;
   /** A Singularity Registry Server that a login is known for; undefined for any other host. */
   shub(host: Host): Promise<SregistryEndpoint | undefined>;
-  /** What is at an address; remembered for a day. */
-  speaks(front: URL): Promise<Spoken>;
+  /** What is at an address; remembered for a day. `fresh`: asked all the same. */
+  speaks(front: URL, fresh?: boolean): Promise<Spoken>;
   remotes(): Promise<Remotes>;
   /** Where a remote is asked. @throws SregistryError NOT_FOUND for a name that is none. */
   frontOf(remote: string): Promise<URL>;
@@ -67,10 +67,10 @@ export function createLibraries(options: LibrariesOptions): Libraries {
   };
   const settings = once(async () => settingsOf(options, await remotes(), await oldClient()));
 
-  async function speaks(front: URL): Promise<Spoken> {
+  async function speaks(front: URL, fresh = false): Promise<Spoken> {
     transports.settle(front);
     const memo = join(cache, "endpoints.json");
-    return whatSpeaks(transports.make(parseHost(front.host)), front, { signal, log, memo });
+    return whatSpeaks(transports.make(parseHost(front.host)), front, { signal, log, memo, fresh });
   }
 
   async function settleDefault(): Promise<DefaultRegistry> {
@@ -90,8 +90,7 @@ export function createLibraries(options: LibrariesOptions): Libraries {
   const settled = once(settleDefault);
 
   async function remoteAt(url: URL): Promise<string | undefined> {
-    const { remotes: all, path } = await remotes();
-    return [...all].find(([name, entry]) => entry.uri !== "" && sameOrigin(remoteBase(name, entry, path), url))?.[0];
+    return remoteAddresses(await remotes(), log).find(({ base }) => sameOrigin(base, url))?.name;
   }
 
   async function frontOf(name: string): Promise<URL> {
@@ -125,9 +124,8 @@ export function createLibraries(options: LibrariesOptions): Libraries {
   }
 
   async function knownFront(host: Host): Promise<URL | undefined> {
-    const { remotes: all, path } = await remotes();
     const { environment, file } = await oldClient();
-    const fronts = [...all].flatMap(([name, entry]) => (entry.uri === "" ? [] : [remoteBase(name, entry, path)]));
+    const fronts = remoteAddresses(await remotes(), log).map(({ base }) => base);
     for (const old of [environment, file]) if (old !== undefined) fronts.push(old.base);
     const { typedLibrary, library } = await settings();
     for (const text of [typedLibrary, library])

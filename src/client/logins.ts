@@ -2,6 +2,7 @@
 import type { Log } from "../call.ts";
 import type { Config } from "../config/config.ts";
 import type { Keyring } from "../credentials/keyring.ts";
+import { isCode } from "../errors.ts";
 import { sameOrigin } from "../http/address.ts";
 import type { OldClient, OldClientSettings } from "../remote/old-client.ts";
 import type { Remotes } from "../remote/remotes.ts";
@@ -26,10 +27,12 @@ export interface LoginOptions {
 
 /** The first hit. `front`: what the user named; another scheme, host or port is another server. */
 export async function findLogin(front: URL, options: LoginOptions): Promise<LibraryLogin | undefined> {
-  const { path, remotes } = await options.remotes();
-  const own = [...remotes].find(([name, entry]) => entry.token !== undefined && isAt(name, entry, front, path));
-  if (own?.[1].token !== undefined) {
-    return { token: own[1].token, username: undefined, from: `remote ${own[0]} in ${path}` };
+  const remotes = await options.remotes();
+  const there = remoteAddresses(remotes, options.log).filter(({ base }) => sameOrigin(base, front));
+  // Two remotes of one server differ by their paths alone.
+  const [own] = there.sort((a, b) => Number(b.base.href === front.href) - Number(a.base.href === front.href));
+  if (own?.entry.token !== undefined) {
+    return { token: own.entry.token, username: undefined, from: `remote ${own.name} in ${remotes.path}` };
   }
   const kept = await fromKeyring(front, options);
   if (kept !== undefined) return kept;
@@ -41,8 +44,24 @@ export async function findLogin(front: URL, options: LoginOptions): Promise<Libr
   return undefined;
 }
 
-function isAt(name: string, entry: RemoteEntry, front: URL, path: string): boolean {
-  return entry.uri !== "" && sameOrigin(remoteBase(name, entry, path), front);
+export interface RemoteAddress {
+  readonly name: string;
+  readonly entry: RemoteEntry;
+  readonly base: URL;
+}
+
+/** Of every remote that has one: an address that is none is the business of whoever names that remote. */
+export function remoteAddresses({ remotes, path }: Remotes, log: Log): RemoteAddress[] {
+  const found: RemoteAddress[] = [];
+  for (const [name, entry] of remotes) {
+    try {
+      if (entry.uri !== "") found.push({ name, entry, base: remoteBase(name, entry, path) });
+    } catch (error) {
+      if (!isCode(error, "CONFIG_INVALID")) throw error;
+      log.verbose(error.message);
+    }
+  }
+  return found;
 }
 
 /** Under which a remote's token is filed. */

@@ -24,6 +24,8 @@ export interface ProbeOptions {
   readonly log?: Log;
   /** Remembers answers; may be lost. */
   readonly memo: string;
+  /** Ask, whatever is remembered: after an address was put right. */
+  readonly fresh?: boolean;
   /** Unix time in milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -35,7 +37,7 @@ const REMEMBERED = 200;
 /** @throws SregistryError NETWORK and others when the server cannot be asked: that is no answer, and not remembered. */
 export async function whatSpeaks(transport: Transport, front: URL, options: ProbeOptions): Promise<Spoken> {
   const { log = silentLog, now = Date.now } = options;
-  const known = await recall(options.memo, front, now());
+  const known = options.fresh === true ? undefined : await recall(options.memo, front, now());
   if (known !== undefined) return known;
   const { spoken, sure } = await ask(transport, front, options);
   const words = [
