@@ -13,7 +13,7 @@ export interface Parallel {
 
 const MOST_CONNECTIONS = 32;
 /** Bytes: what is fetched ahead is kept in memory, so connections times part size is no more than this. */
-const MOST_AHEAD = 256 * 1024 * 1024;
+const MOST_AHEAD = 32 * 1024 * 1024;
 /** Bytes: below it the requests cost more than what they bring. */
 const LEAST_PART = 64 * 1024;
 

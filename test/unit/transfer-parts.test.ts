@@ -132,11 +132,11 @@ describe("parts of a scripted image", () => {
     ],
     [
       { connections: 1000, partSize: 5_242_880 },
-      { connections: 32, partSize: 5_242_880 },
+      { connections: 32, partSize: 1_048_576 },
     ],
     [
       { connections: 4, partSize: 10 ** 12 },
-      { connections: 4, partSize: 64 * 1024 * 1024 },
+      { connections: 4, partSize: 8 * 1024 * 1024 },
     ],
     [
       { connections: 4, partSize: 1 },
