@@ -1,10 +1,12 @@
 /** Signed deletions: of a tag, of a digest, and the server's fault that makes a web page of every one. */
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { capability } from "../../src/registry/registry.ts";
+import { digestOf } from "../../src/reference/digest.ts";
+import { capability, type Registry } from "../../src/registry/registry.ts";
 import { reply } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
 import {
+  NO_LIBRARY,
   named,
   type SregistryClient,
   type SregistryClientOptions,
@@ -44,9 +46,9 @@ const left = (): readonly string[] => server.peer.rows.map(({ tag }) => tag);
 
 describe("of a tag", () => {
   it("takes that one alone", async () => {
-    expect(await plan("me/lab/app:1.0")).toEqual({ deleted: ["library://me/lab/app:1.0"] });
+    expect(await plan("me/lab/app:1.0")).toEqual({ deleted: ["library://lab/app:1.0"] });
     expect(left()).toEqual(["1.0", "latest", "2.0"]);
-    expect(await remove("me/lab/app:1.0")).toEqual({ deleted: ["library://me/lab/app:1.0"] });
+    expect(await remove("me/lab/app:1.0")).toEqual({ deleted: ["library://lab/app:1.0"] });
     expect(left()).toEqual(["latest", "2.0"]);
     expect(server.faults.requests.at(-1)?.headers["authorization"]).toMatch(/Credential=delete\//);
   });
@@ -67,6 +69,39 @@ describe("of a tag", () => {
       code: "NOT_FOUND",
       message: "the registry has no library://lab/app:3.0",
     });
+  });
+});
+
+describe("of a name with an entity", () => {
+  const libraryOf = (bytes: Buffer): Registry => ({
+    ...NO_LIBRARY,
+    resolve: async (reference) => ({
+      reference,
+      size: bytes.length,
+      digest: digestOf(bytes),
+      architecture: undefined,
+      mediaType: undefined,
+      annotations: {},
+    }),
+  });
+
+  it("that is another image by the library protocol deletes neither", async () => {
+    open({ library: libraryOf(TWO) });
+    for (const doing of [plan, remove]) {
+      expect(await failureOf(doing("me/lab/app:1.0"))).toEqual({
+        code: "CONFLICT",
+        message: `library://me/lab/app:1.0 is ${digestOf(TWO)} at the registry, and what a deletion would take is library://lab/app:1.0, ${digestOf(ONE)}`,
+        hint: "if that one is meant: sregistry delete library://lab/app:1.0",
+      });
+    }
+    expect(left()).toEqual(["1.0", "latest", "2.0"]);
+    expect(await remove("lab/app:1.0")).toEqual({ deleted: ["library://lab/app:1.0"] });
+  });
+
+  it("that is the same image goes, and is told by the name that it has", async () => {
+    open({ library: libraryOf(ONE) });
+    expect(await remove("me/lab/app:1.0")).toEqual({ deleted: ["library://lab/app:1.0"] });
+    expect(left()).toEqual(["latest", "2.0"]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Deletion by a signature, a row at a time. As shipped the server cannot do it, and says so with status 500. */
 import type { Call } from "../../call.ts";
-import { isCode, SregistryError } from "../../errors.ts";
+import { type ErrorCode, isCode, SregistryError } from "../../errors.ts";
 import { discard } from "../../http/body.ts";
 import { isJson } from "../../http/media-type.ts";
 import { errorWords } from "../../http/status.ts";
@@ -11,13 +11,15 @@ import type { DeleteResult, Registry } from "../registry.ts";
 import { tokenLogin } from "../token-login.ts";
 import { dailyLimit, type SregistryApi } from "./api.ts";
 import { ownsCollection } from "./collections.ts";
-import { containerAt, digestOfVersion, type ImageName, shubName, tagged, uriOf } from "./names.ts";
+import { containerAt, digestOfVersion, flat, type ImageName, libraryPath, shubName, tagged, uriOf } from "./names.ts";
 import { findRows, type Row } from "./rows.ts";
 
 export interface DeleteContext {
   readonly api: SregistryApi;
   /** Finds what a search does not: names with capitals, private images. */
   readonly shub: Registry;
+  /** Tells two images apart that differ by the entity: its server may keep names whole. */
+  readonly library: Registry;
   readonly canSign: boolean;
   /** Collections that the user was warned about. */
   readonly warned: Set<string>;
@@ -39,8 +41,11 @@ export async function remove(context: DeleteContext, reference: PlacedReference,
   return { deleted: rows.map((row) => told(reference, row)) };
 }
 
-function told(reference: PlacedReference, { tag }: Doomed): string {
-  return formatReference(isTag(tag) ? tagged(reference, tag) : reference);
+/** By the name that is deleted, which has no entity. */
+function told(reference: PlacedReference, row: Doomed): string {
+  const short = flat(reference);
+  const named = { ...short, path: libraryPath(row) ?? short.path };
+  return formatReference(isTag(row.tag) ? tagged(named, row.tag) : named);
 }
 
 async function doomed(context: DeleteContext, reference: PlacedReference, call: Call): Promise<readonly Doomed[]> {
@@ -56,12 +61,53 @@ async function doomed(context: DeleteContext, reference: PlacedReference, call: 
   if (selector.kind === "tag") {
     const { tag } = selector;
     const row = rows.find((one) => one.tag === tag) ?? rows.find((one) => one.tag === tag.toLowerCase());
-    return [row ?? (await hidden(context, reference, { ...container, tag }, call))];
+    if (row === undefined) return [await hidden(context, reference, { ...container, tag }, call)];
+    await requireSame(context, reference, row, call);
+    return [row];
   }
   const found =
     selector.kind === "digest" ? rows.filter(({ version }) => digestOfVersion(version) === selector.digest) : [];
   if (found.length > 0) return found;
   throw notThere(api, reference);
+}
+
+/** What may be asked of the library in vain: then the name without its entity is all that the server has. */
+const UNKNOWN: readonly ErrorCode[] = [
+  "NOT_FOUND",
+  "UNAUTHORIZED",
+  "FORBIDDEN",
+  "UNSUPPORTED",
+  "REPLY_INVALID",
+  "SERVER_ERROR",
+];
+
+/**
+ * Deletion knows no entity. Singularity Registry Server passes it over in pulls too; ours may have another image by the whole name.
+ * @throws SregistryError CONFLICT when a pull of this name gives another image than the one that would go.
+ */
+async function requireSame(
+  { api, library }: DeleteContext,
+  reference: PlacedReference,
+  row: Row,
+  call: Call,
+): Promise<void> {
+  const doomed = digestOfVersion(row.version);
+  if (flat(reference).path === reference.path || doomed === undefined) return;
+  const digest = await library.resolve(reference, {}, call).then(
+    (image) => image.digest,
+    (error: unknown) => {
+      if (!isCode(error, ...UNKNOWN)) throw error;
+      call.log.verbose(`by the library protocol: ${error.message}`);
+      return undefined;
+    },
+  );
+  if (digest === undefined || digest === doomed) return;
+  const short = told(reference, row);
+  throw new SregistryError(
+    "CONFLICT",
+    `${formatReference(reference)} is ${digest} at ${api.name}, and what a deletion would take is ${short}, ${doomed}`,
+    { hint: `if that one is meant: sregistry delete ${short}` },
+  );
 }
 
 /** Not in a search's answer, and perhaps there. */

@@ -54,7 +54,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   const { name = `Singularity Registry Server ${base.host}`, readBackWaits: waits = READ_BACK_WAITS } = options;
   const api = createApi({ name, base, transport, bearer, retry });
   const images = new Images({ api, library, shub, first: protocol === "hmac" ? "shub" : "library" });
-  const deletion = { api, shub, canSign, warned: new Set<string>() };
+  const deletion = { api, shub, library, canSign, warned: new Set<string>() };
   /** Tags that came with a listing of repositories, until they are asked for or something changes. */
   const listed = new Map<RepoPath, readonly Tag[]>();
 
