@@ -322,6 +322,25 @@ describe("a push", () => {
     expect(client.said).toEqual([warning]);
   });
 
+  it("to a frozen tag with other bytes is refused before the library gets any", async () => {
+    server.peer.add("lab/app:1.0", TWO, { frozen: true });
+    expect(await failureOf(client.push("me/lab/app:1.0", ONE))).toEqual({
+      code: "CONFLICT",
+      message: `lab/app:1.0 is frozen at the registry, with other bytes: sha256.${digest(TWO).slice(7)}`,
+      hint: "push to another tag, or unfreeze it on its web page",
+    });
+    expect(library.pushed).toEqual([]);
+    expect(server.faults.count({ method: "POST" })).toBe(0);
+  });
+
+  it("to a frozen tag with these very bytes, or to a tag that is frozen elsewhere, is the library's to judge", async () => {
+    server.peer.add("lab/app:1.0", ONE, { frozen: true });
+    await client.push("lab/app:1.0", ONE);
+    server.peer.add("other/app:2.0", TWO, { frozen: true });
+    await client.push("lab/app:2.0", ONE);
+    expect(library.pushed).toHaveLength(2);
+  });
+
   it("is not kept from the library by a limit on asking for such an image", async () => {
     server.faults.on({}, reply(403, { headers: { "content-type": "text/html" }, body: "<h1>403 Forbidden</h1>" }));
     expect((await client.push("lab/app:1.0", ONE)).transfer).toBe("uploaded");

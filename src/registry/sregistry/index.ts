@@ -24,7 +24,7 @@ import { labels } from "./labels.ts";
 import { containers, search, tagsOf } from "./lists.ts";
 import { asStored, flat, storedName } from "./names.ts";
 import { push as hmacPush } from "./push.ts";
-import { warnOfTwins } from "./twins.ts";
+import { lookBeforePush } from "./twins.ts";
 
 export interface SregistryOptions {
   /** For messages; default: the host. */
@@ -76,7 +76,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     if (protocol === "hmac") return signedPush(request, call);
     if (library.can.push === undefined) return signedPush(request, call);
     const names = request.tags.map((tag) => storedName(request.reference.path, tag, call.log));
-    await warnOfTwins(api, names, call);
+    await lookBeforePush(api, names, request.source, call);
     const stored = { ...request, reference: asStored(request.reference), tags: names.map((one) => parseTag(one.tag)) };
     try {
       // It stores names as they come and finds lower case only, so it is given the names that it will find.

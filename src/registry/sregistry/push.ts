@@ -14,6 +14,7 @@ import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { PushRequest, PushResult, Registry } from "../registry.ts";
 import type { SregistryApi } from "./api.ts";
+import { frozenTag } from "./frozen.ts";
 import { asStored, type ImageName, shubName, storedName, uriOf, versionOf } from "./names.ts";
 import { findRows } from "./rows.ts";
 import { announce, upload } from "./upload.ts";
@@ -82,15 +83,7 @@ async function pushOne(
     call.log.verbose(`${api.name} has ${uriOf(image)} with these very bytes: nothing is sent`);
     return false;
   }
-  if (row?.frozen === true) {
-    throw new SregistryError(
-      "CONFLICT",
-      `${uriOf(image)} is frozen at ${api.name}, with other bytes: ${row.version ?? ""}`,
-      {
-        hint: "push to another tag, or unfreeze it on its web page",
-      },
-    );
-  }
+  if (row?.frozen === true) throw frozenTag(api, image, row.version);
   const cid = await announce(api, image, call);
   const policy = createRetryPolicy({
     what: `POST /upload of ${uriOf(image)}`,

@@ -53,12 +53,8 @@ async function search(api: SregistryApi, words: readonly string[], call: Call): 
   return rows.filter((row) => !isUnfinished(row.tag));
 }
 
-/** Of the same name and tag in other collections. */
-export async function findTwins(
-  api: SregistryApi,
-  { collection, name, tag }: ImageName,
-  call: Call,
-): Promise<readonly Row[]> {
+/** Of the same name and tag, in whichever collection. */
+export async function findNamesakes(api: SregistryApi, { name, tag }: ImageName, call: Call): Promise<readonly Row[]> {
   const rows = await search(api, ["name", name, "tag", tag], call);
-  return rows.filter((row) => row.collection !== "" && row.collection !== collection);
+  return rows.filter((row) => row.collection !== "");
 }
