@@ -39,6 +39,7 @@ export interface Collections {
   list(identity: Identity): Promise<readonly Collection[]>;
   /** The record; undefined when there is none. Whether it may be seen is for `maySee`. */
   get(name: string): Promise<Collection | undefined>;
+  /** @throws Failure 403 for a name that begins with another user's. */
   create(name: string, owner: string | undefined, hidden: boolean): Promise<"created" | "exists">;
 }
 
@@ -52,8 +53,16 @@ export function createAccess(store: Store): Access {
 
   async function owned(path: RepoPath, identity: Identity): Promise<Collection | undefined> {
     const found = await records.get(collectionOf(path));
+    if (found === undefined) await requireOwnName(collectionOf(path), identity);
     if (mayChange(found, identity)) return found;
     throw new Failure(403, "DENIED", `the collection ${collectionOf(path)} belongs to somebody else`);
+  }
+
+  /** A name that begins with a user's is that user's, though nothing is there yet. */
+  async function requireOwnName(collection: string, { user }: Identity): Promise<void> {
+    const [first = ""] = collection.split("/");
+    if (user === undefined || user === first || (await users.byName(first)) === undefined) return;
+    throw new Failure(403, "DENIED", `the collection ${collection} belongs to somebody else`);
   }
 
   return {
@@ -61,7 +70,10 @@ export function createAccess(store: Store): Access {
     collections: {
       list: async (identity) => (await records.list()).filter((one) => maySee(one, identity)),
       get: records.get,
-      create: records.create,
+      async create(name, owner, hidden) {
+        await requireOwnName(name, { user: owner, admin: owner === undefined });
+        return await records.create(name, owner, hidden);
+      },
     },
     mayRead,
     async readable(identity) {

@@ -20,7 +20,8 @@ export function normalCollection(name: string): string {
 
 /**
  * The repository that `path` (`entity/collection/container`, `collection/container` or `container`, in any case) names: the
- * first that is there, else the one that a push makes.
+ * first that is there, else the one that a push makes. The flat name goes before the whole one: whose an image is does not
+ * hang on the entity, so a repository that is called like an entity, collection and container must not stand in its place.
  * @throws SregistryError REFERENCE_INVALID for what cannot be a name.
  */
 export async function imagePath(store: Store, path: string): Promise<RepoPath> {
@@ -35,7 +36,7 @@ export async function imagePath(store: Store, path: string): Promise<RepoPath> {
   const made = parseRepoPath(`${normal}/${container}`, "local");
   const whole = [...components, container].join("/");
   const short = collection === undefined || collection === DEFAULT_COLLECTION ? [container] : [];
-  for (const candidate of new Set([whole, `${collection ?? DEFAULT_COLLECTION}/${container}`, made, ...short])) {
+  for (const candidate of new Set([`${collection ?? DEFAULT_COLLECTION}/${container}`, made, ...short, whole])) {
     if (await exists(store, candidate)) return parseRepoPath(candidate, "local");
   }
   return made;

@@ -50,7 +50,7 @@ export async function findCollection(exchange: Exchange, parts: readonly string[
   const lower = parts.map((part) => part.toLowerCase());
   const last = lower.at(-1) ?? "";
   let used: ReadonlyMap<string, unknown> | undefined;
-  for (const name of [lower.join("/"), last, normalCollection(last)]) {
+  for (const name of [last, normalCollection(last), lower.join("/")]) {
     const record = await access.collections.get(name);
     if (record !== undefined) return record;
     used ??= await repositoriesByCollection(store);
