@@ -11,6 +11,7 @@ import type { Auth, HttpResponse } from "../../http/transport.ts";
 import { digestAlgorithm, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { Selector, ShubReference } from "../../reference/reference.ts";
+import { dailyLimit } from "../daily-limit.ts";
 import { tokenLogin } from "../token-login.ts";
 import { type Hub, hubUrl } from "./hub.ts";
 
@@ -91,7 +92,7 @@ async function readAnswer(hub: Hub, reference: ShubReference, response: HttpResp
   if (status === 500) return { kind: "signature", hour };
   if (status === 404) throw notFound(hub, reference);
   if (status === 403 && isJson(response)) return { kind: "private", words, hour };
-  if (status === 403) throw dailyLimit(hub);
+  if (status === 403) throw dailyLimit(hub.name);
   throw new SregistryError(
     "REPLY_INVALID",
     `${hub.name} answered with a web page${words === "" ? "" : ` (${words})`} where the record of ${formatReference(reference)} was expected`,
@@ -173,16 +174,5 @@ function signatureRefused({ name, base }: Hub, reference: ShubReference): Sregis
     "UNAUTHORIZED",
     `${name} does not take the signature for ${formatReference(reference)}: user name, token or clock are wrong`,
     { hint: `compare the token with the one at ${base.origin}/token, then: ${tokenLogin(base)}` },
-  );
-}
-
-/** django-ratelimit: 50 requests a day from one address, as the server is shipped. */
-function dailyLimit({ name }: Hub): SregistryError {
-  return new SregistryError(
-    "RATE_LIMITED",
-    `${name} lets this machine ask no more today (its daily limit is reached)`,
-    {
-      hint: "try again tomorrow, or ask the administrator for a higher limit",
-    },
   );
 }

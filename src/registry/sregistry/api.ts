@@ -7,6 +7,7 @@ import { isHtml, isJson } from "../../http/media-type.ts";
 import { createRetryPolicy, type RetryLimits } from "../../http/retry-policy.ts";
 import { errorWords } from "../../http/status.ts";
 import type { Auth, Body, HttpResponse, Method, Transport } from "../../http/transport.ts";
+import { dailyLimit } from "../daily-limit.ts";
 import { tokenLogin } from "../token-login.ts";
 
 export interface ApiRequest {
@@ -102,17 +103,6 @@ export function refused(name: string, base: URL, words: string): SregistryError 
     {
       status: 403,
       hint: anonymous ? tokenLogin(base) : "ask the owner of the collection, or the administrator",
-    },
-  );
-}
-
-/** django-ratelimit's page: 50 requests a day for each view and address, as the server is shipped. It looks like a lack of rights. */
-export function dailyLimit(name: string): SregistryError {
-  return new SregistryError(
-    "RATE_LIMITED",
-    `${name} lets this machine ask no more today (its daily limit is reached)`,
-    {
-      hint: "try again tomorrow, or ask the administrator for a higher limit",
     },
   );
 }
