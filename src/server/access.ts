@@ -1,7 +1,7 @@
 /** Who may read and write what. Handlers ask here with the identity that the guard found. */
 import type { RepoPath } from "../reference/reference.ts";
 import type { Store } from "../registry/local/index.ts";
-import { type Collection, type CollectionRecords, collectionOf, openCollections } from "./collections.ts";
+import { type Collection, type CollectionRecords, collectionOf, openCollections, repositoriesByCollection } from "./collections.ts";
 import { Failure } from "./failure.ts";
 import { openUsers, type Users } from "./users.ts";
 
@@ -30,7 +30,7 @@ export interface Access {
   requireRead(path: RepoPath, identity: Identity, login?: boolean): Promise<void>;
   /** Makes the collection the user's when it is nobody's. @throws Failure 403 for somebody else's. */
   requireWrite(path: RepoPath, identity: Identity): Promise<void>;
-  /** The same for a deletion, which makes nothing anybody's. */
+  /** The same for what makes nothing anybody's: a deletion, and a push before anything of it is known to be right. */
   requireChange(path: RepoPath, identity: Identity): Promise<void>;
 }
 
@@ -39,7 +39,10 @@ export interface Collections {
   list(identity: Identity): Promise<readonly Collection[]>;
   /** The record; undefined when there is none. Whether it may be seen is for `maySee`. */
   get(name: string): Promise<Collection | undefined>;
-  /** @throws Failure 403 for a name that begins with another user's. */
+  /**
+   * For a user, `exists` where repositories are already: those become a user's by a push alone.
+   * @throws Failure 403 for a name that begins with another user's.
+   */
   create(name: string, owner: string | undefined, hidden: boolean): Promise<"created" | "exists">;
 }
 
@@ -72,6 +75,8 @@ export function createAccess(store: Store): Access {
       get: records.get,
       async create(name, owner, hidden) {
         await requireOwnName(name, { user: owner, admin: owner === undefined });
+        // What others pushed there would be the user's at a word, and hidden from them.
+        if (owner !== undefined && (await repositoriesByCollection(store)).has(name)) return "exists";
         return await records.create(name, owner, hidden);
       },
     },

@@ -3,9 +3,8 @@ import { describe, expect, it } from "vitest";
 import { openStore } from "../../src/registry/local/index.ts";
 import { createAccess } from "../../src/server/access.ts";
 import { digestOf } from "../../src/reference/digest.ts";
-import { wirePush } from "../support/library-wire.ts";
-import { addUser, bearer, type Signer } from "../support/hmac-requests.ts";
-import { type Answer, MANIFEST_TYPE, type TestServer, testServer } from "../support/registry-server.ts";
+import { addUser, announce, bearer, type Signer } from "../support/hmac-requests.ts";
+import { type Answer, MANIFEST_TYPE, manifestOf, pushManifest, type TestServer, testServer } from "../support/registry-server.ts";
 
 interface Site extends TestServer {
   readonly alice: Signer;
@@ -60,5 +59,53 @@ describe("an image of another user", () => {
     expect((await post("alice")).status).toBe(403);
     expect((await post("mallory")).status).toBe(200);
     expect(await pushOci(server, alice, "alice/dinosaur-collection/another", "latest", "x")).toEqual(DONE);
+  });
+});
+
+describe("a collection that is nobody's", () => {
+  it("does not become a user's, and hidden, by a record over what is there", async () => {
+    await using server = await testServer();
+    await pushManifest(server, "lab/tool", "1.0", await manifestOf(server, "lab/tool", "one"));
+    const mallory = await addUser(server, "mallory");
+    const post = (path: string, body: object): Promise<Answer> =>
+      server.ask("POST", path, { body: JSON.stringify(body), headers: bearer(mallory) });
+    expect(told(await post("/v1/collections", { name: "lab", private: true }))).toEqual([
+      409,
+      {
+        error: { code: 409, message: "A collection named 'lab' exists already!" },
+        message: "A collection named 'lab' exists already!",
+      },
+    ]);
+    const found = JSON.parse(
+      (await server.ask("GET", "/v1/collections/any/lab", { headers: bearer(mallory) })).body.toString(),
+    );
+    expect((await post("/v1/containers", { name: "tool", collection: found.data.id })).status).toBe(200);
+    expect((await announce(server, mallory, "lab/tool:1.0")).status).toBe(200);
+    expect(await createAccess(openStore(server.root)).collections.get("lab")).toBeUndefined();
+  });
+
+  it("stays so after requests that push nothing", async () => {
+    await using server = await site();
+    const headers = bearer(server.mallory);
+    const upload = "/v2/lab/tool/blobs/uploads/00000000-0000-0000-0000-000000000000";
+    const requests: readonly [string, string, string?][] = [
+      ["GET", upload],
+      ["DELETE", upload],
+      ["PATCH", upload, "x"],
+      ["PUT", `${upload}?digest=${digestOf("x")}`, "x"],
+      ["POST", "/v2/lab/tool/blobs/uploads/?digest=nonsense", "x"],
+      ["POST", "/v2/lab/tool/blobs/uploads/?mount=nonsense"],
+      ["PUT", "/v2/lab/tool/manifests/1.0", "no manifest"],
+      ["PUT", "/v2/lab/tool/manifests/..", "{}"],
+      ["DELETE", "/v2/lab/tool/manifests/1.0"],
+    ];
+    for (const [method, path, body] of requests) {
+      const { status } = await server.ask(method, path, { headers, ...(body === undefined ? {} : { body }) });
+      expect([method, path, [400, 404].includes(status)]).toEqual([method, path, true]);
+    }
+    const { collections } = createAccess(openStore(server.root));
+    expect(await collections.get("lab")).toBeUndefined();
+    expect(await pushOci(server, server.alice, "lab/tool", "1.0", "alice's")).toEqual(DONE);
+    expect(await collections.get("lab")).toMatchObject({ owner: "alice" });
   });
 });

@@ -157,11 +157,11 @@ const newContainer: Decoder<{ readonly name: string; readonly collection: string
   };
 };
 
-/** Nothing is written for it but whose the collection is: a container is there when an image is. */
+/** Nothing is written for it: a container is there when an image is. */
 async function makeContainer(exchange: Exchange): Promise<void> {
   const { store, access, identity } = exchange;
   const { name, collection } = await jsonBody(exchange, newContainer);
   const path = parseRepoPath(`${collectionOfId(collection)}/${name.toLowerCase()}`, "local");
-  await access.requireWrite(path, identity);
+  await access.requireChange(path, identity);
   replyJson(exchange, { data: await containerRecord(exchange, store.repository(path), undefined) });
 }

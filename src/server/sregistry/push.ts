@@ -40,8 +40,8 @@ async function announce(exchange: Exchange): Promise<void> {
   const stored = collectionOf(path);
   parseTag(tag);
   const identity = await signer(exchange, "push", [{ collection: stored, name, tag }]);
-  await access.requireWrite(path, identity);
-  // It has to be there for its number to mean something in the second request.
+  await access.requireChange(path, identity);
+  // It has to be there for its number to mean something in the second request; where repositories are, it is.
   await access.collections.create(stored, identity.user, false);
   replyJson(exchange, { cid: numericId(stored) });
 }
