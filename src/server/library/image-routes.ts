@@ -82,7 +82,7 @@ async function makeImage(exchange: Exchange): Promise<void> {
     throw new Failure(400, "SIZE_INVALID", words);
   }
   const path = containerOfId(container);
-  await access.requireWrite(path, identity);
+  await access.requireChange(path, identity);
   const repository = store.repository(path);
   const entry = (await imagesOf(repository)).find((image) => image.digest === digest);
   const image = entry === undefined ? undefined : await withFacts(repository, entry);
@@ -148,9 +148,10 @@ async function postTag(exchange: Exchange, parameters: Parameters): Promise<void
   const { tag, id, architecture } = await jsonBody(exchange, newTag);
   const key = imageOfId(id);
   if (key.path !== path) throw new Failure(404, "MANIFEST_UNKNOWN", "the image is of another container");
-  await access.requireWrite(path, identity);
+  await access.requireChange(path, identity);
   const repository = store.repository(path);
   const image = await findImage(repository, { selector: { digest: key.digest } }, undefined);
+  await access.requireWrite(path, identity);
   try {
     await setTag(repository, tag, image, image.architecture ?? architecture ?? "");
   } catch (cause) {

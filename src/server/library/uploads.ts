@@ -29,13 +29,13 @@ export const uploadRoutes: readonly Route[] = [
   { method: "POST", path: "/v1/imagefile/{id}", handle: receiveWhole },
 ];
 
-/** The image that an id names, when the client may push it. */
+/** The image that an id names, when the client may push it. The collection becomes the user's when bytes are announced. */
 async function imageToPush(
   { store, access, identity }: Exchange,
   parameters: Parameters,
 ): Promise<{ readonly image: ImageKey; readonly repository: Repository }> {
   const image = imageOfId(parameters["id"] ?? "");
-  await access.requireWrite(image.path, identity);
+  await access.requireChange(image.path, identity);
   await store.prepare();
   return { image, repository: store.repository(image.path) };
 }
@@ -52,6 +52,7 @@ async function announce(exchange: Exchange, parameters: Parameters): Promise<voi
   if (sha256 !== undefined && `sha256:${sha256}` !== image.digest) {
     throw wrongBytes(`the file's sha256sum ${sha256} is not the image's, which is ${image.digest}`);
   }
+  await exchange.access.requireWrite(image.path, exchange.identity);
   replyJson(exchange, { data: { uploadURL: uploadUrl(exchange, { kind: "whole", repository, size, ...image }) } });
 }
 
@@ -122,6 +123,7 @@ async function finish(
   if ((await repository.blobSize(digest)) === undefined) {
     throw new Failure(404, "BLOB_UPLOAD_UNKNOWN", `the bytes of ${digest} have not come: send them first`);
   }
+  await exchange.access.requireWrite(path, exchange.identity);
   const title = `${containerOf(path)}.sif`;
   await storeImage(repository, { digest, title, tags: [], ...(description ? { description } : {}) });
   const quotaUsage = await bytesIn(exchange, collectionOf(path));
@@ -151,6 +153,7 @@ async function beginMultipart(exchange: Exchange, parameters: Parameters): Promi
   const { image, repository } = await imageToPush(exchange, parameters);
   const { size } = await jsonBody(exchange, announced);
   if (size === 0) throw new Failure(400, "SIZE_INVALID", "an image of no bytes has no parts");
+  await exchange.access.requireWrite(image.path, exchange.identity);
   const { id, totalParts, partSize } = await exchange.uploads.begin(repository, image.digest, size);
   replyJson(exchange, { data: { uploadID: id, totalParts, partSize, options: {} } });
 }

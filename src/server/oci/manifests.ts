@@ -5,7 +5,7 @@ import type { ManifestInput } from "../../registry/local/repository.ts";
 import { type Exchange, readBody, reply, replyBytes, replyJson } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
-import { digestIn, manifestName, nameUnknown, tagIn, toChange, toRead, toWrite } from "./names.ts";
+import { claim, digestIn, manifestName, nameUnknown, tagIn, toChange, toRead } from "./names.ts";
 
 const MANIFEST = "/v2/{name}/manifests/{reference}";
 
@@ -32,7 +32,7 @@ async function getManifest(exchange: Exchange, parameters: Parameters): Promise<
 }
 
 async function putManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = await toWrite(exchange, parameters);
+  const repository = await toChange(exchange, parameters);
   const name = manifestName(parameters["reference"] ?? "");
   const more = exchange.query.getAll("tag").map(tagIn);
   await exchange.store.prepare();
@@ -49,6 +49,7 @@ async function putManifest(exchange: Exchange, parameters: Parameters): Promise<
     const detail = put.blobs.map((digest) => ({ digest }));
     throw new Failure(400, "MANIFEST_BLOB_UNKNOWN", `${repository.path} lacks ${put.blobs.join(", ")}`, { detail });
   }
+  await claim(exchange, repository);
   reply(exchange, 201, {
     location: `/v2/${repository.path}/manifests/${put.digest}`,
     "docker-content-digest": put.digest,

@@ -14,18 +14,16 @@ export async function toRead(exchange: Exchange, parameters: Parameters): Promis
   return repository;
 }
 
-/** For what is pushed there: the collection becomes the user's when it is nobody's. */
-export async function toWrite(exchange: Exchange, parameters: Parameters): Promise<Repository> {
-  const repository = repositoryAt(exchange, parameters);
-  await exchange.access.requireWrite(repository.path, exchange.identity);
-  return repository;
-}
-
-/** For what is deleted there. */
+/** For what is pushed or deleted there. Nothing becomes anybody's yet: a push `claims` once it is known to be one. */
 export async function toChange(exchange: Exchange, parameters: Parameters): Promise<Repository> {
   const repository = repositoryAt(exchange, parameters);
   await exchange.access.requireChange(repository.path, exchange.identity);
   return repository;
+}
+
+/** The collection becomes the user's when it is nobody's. */
+export async function claim({ access, identity }: Exchange, { path }: Repository): Promise<void> {
+  await access.requireWrite(path, identity);
 }
 
 function repositoryAt({ store }: Exchange, parameters: Parameters): Repository {

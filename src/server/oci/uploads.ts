@@ -10,7 +10,7 @@ import { type Exchange, hasBody, reply } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import { parseChunkRange } from "../range.ts";
 import type { Parameters, Route } from "../router.ts";
-import { digestIn, toWrite } from "./names.ts";
+import { claim, digestIn, toChange } from "./names.ts";
 
 const SESSIONS = "/v2/{name}/blobs/uploads/";
 const SESSION = "/v2/{name}/blobs/uploads/{id}";
@@ -27,19 +27,22 @@ export const uploadRoutes: readonly Route[] = [
 ];
 
 async function beginUpload(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = await toWrite(exchange, parameters);
+  const repository = await toChange(exchange, parameters);
   const { query, store } = exchange;
-  await store.prepare();
   const wanted = query.get("digest");
+  const digest = wanted === null ? undefined : digestIn(wanted);
   const mount = query.get("mount");
-  if (mount !== null && (await mountBlob(exchange, repository, digestIn(mount)))) {
-    return blobCreated(exchange, repository, digestIn(mount));
+  const mounted = mount === null ? undefined : digestIn(mount);
+  const algorithm = algorithmIn(query.get("digest-algorithm"));
+  await store.prepare();
+  await claim(exchange, repository);
+  if (mounted !== undefined && (await mountBlob(exchange, repository, mounted))) {
+    return blobCreated(exchange, repository, mounted);
   }
-  if (wanted === null) {
-    const upload = await repository.createUpload(algorithmIn(query.get("digest-algorithm")), false);
+  if (digest === undefined) {
+    const upload = await repository.createUpload(algorithm, false);
     return reply(exchange, 202, sessionHeaders(repository, upload, 0));
   }
-  const digest = digestIn(wanted);
   const upload = await repository.createUpload(digestAlgorithm(digest), true);
   try {
     await upload.append(exchange.request);
@@ -76,6 +79,7 @@ async function endUpload(exchange: Exchange, parameters: Parameters): Promise<vo
   const digest = digestIn(exchange.query.get("digest"));
   const { repository, upload } = await session(exchange, parameters);
   if (hasBody(exchange.request)) await receive(exchange, repository, upload);
+  await claim(exchange, repository);
   await commit(upload, digest);
   blobCreated(exchange, repository, digest);
 }
@@ -94,7 +98,7 @@ interface Session {
 }
 
 async function session(exchange: Exchange, parameters: Parameters): Promise<Session> {
-  const repository = await toWrite(exchange, parameters);
+  const repository = await toChange(exchange, parameters);
   const id = parameters["id"] ?? "";
   const upload = SESSION_ID.test(id) ? await repository.upload(id) : undefined;
   const size = await upload?.size();
