@@ -2,7 +2,7 @@
 import type { RepoPath } from "../reference/reference.ts";
 import type { Store } from "../registry/local/index.ts";
 import { type Collection, type CollectionRecords, collectionOf, openCollections, repositoriesByCollection } from "./collections.ts";
-import { Failure } from "./failure.ts";
+import { Failure, noRepository } from "./failure.ts";
 import { openUsers, type Users } from "./users.ts";
 
 export interface Identity {
@@ -44,6 +44,8 @@ export interface Collections {
    * @throws Failure 403 for a name that begins with another user's.
    */
   create(name: string, owner: string | undefined, hidden: boolean): Promise<"created" | "exists">;
+  /** Whether any is private, or, with `owned`, somebody's. */
+  anyClosed(owned: boolean): Promise<boolean>;
 }
 
 export function createAccess(store: Store): Access {
@@ -79,6 +81,9 @@ export function createAccess(store: Store): Access {
         if (owner !== undefined && (await repositoriesByCollection(store)).has(name)) return "exists";
         return await records.create(name, owner, hidden);
       },
+      async anyClosed(owned) {
+        return [...(await records.byName()).values()].some((one) => one.private || (owned && one.owner !== undefined));
+      },
     },
     mayRead,
     async readable(identity) {
@@ -88,7 +93,7 @@ export function createAccess(store: Store): Access {
     async requireRead(path, identity, login = false) {
       if (await mayRead(path, identity)) return;
       if (login && identity.user === undefined) throw unauthorized("this repository asks for a login");
-      throw new Failure(404, "NAME_UNKNOWN", `there is no repository ${path}`);
+      throw noRepository(path);
     },
     async requireWrite(path, identity) {
       if ((await owned(path, identity)) !== undefined || identity.user === undefined) return;

@@ -59,6 +59,11 @@ export class Failure extends Error {
   }
 }
 
+/** For a repository that is not there, and in the same words for one that is not for the eyes of who asks. `name`: as they gave it. */
+export function noRepository(name: string): Failure {
+  return new Failure(404, "NAME_UNKNOWN", `there is no repository ${name}`);
+}
+
 /** What the store's error means to a client, where the operation knows better than `toFailure`. */
 export type Meanings = Partial<Record<ErrorCode, readonly [status: number, code: ApiCode]>>;
 

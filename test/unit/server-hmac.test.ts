@@ -201,7 +201,7 @@ describe("a signed pull", () => {
     const get = (headers: Record<string, string> = {}): Promise<Answer> =>
       ask("GET", "/api/container/secret/app:1", { headers });
     expect(told(await get())).toEqual([403, { detail: "Authentication Required" }]);
-    expect(told(await get(signed(mallory, "pull", image)))).toEqual([403, { detail: "Unauthorized" }]);
+    expect(told(await get(signed(mallory, "pull", image)))).toEqual([404, { detail: "Not found." }]);
     expect(told(await get(signed({ ...vanessa, token: TOKEN }, "pull", image)))).toEqual([
       403,
       { detail: "the signature is not right for secret/app:1, as it is called here: check name, user and token" },

@@ -549,7 +549,6 @@ describe("collections", () => {
       "/v2/secret-lab/tool/tags/list",
       "/v2/secret-lab/tool/manifests/latest",
       `/v2/secret-lab/tool/blobs/${digest}`,
-      `/v2/secret-lab/tool/referrers/${digest}`,
     ];
     for (const path of paths) {
       const status = async (token?: string) => (await call(server, "GET", path, undefined, token)).status;

@@ -109,3 +109,57 @@ describe("a collection that is nobody's", () => {
     expect(await collections.get("lab")).toMatchObject({ owner: "alice" });
   });
 });
+
+describe("a private collection", () => {
+  it("cannot be told from one that is not there", async () => {
+    await using server = await site({ publicRead: true });
+    const { alice, mallory, ask } = server;
+    await createAccess(openStore(server.root)).collections.create("hidden", "alice", true);
+    expect(await pushOci(server, alice, "hidden/tool", "1.0", "secret")).toEqual(DONE);
+    const digest = digestOf("secret");
+    const id = (path: string): string => Buffer.from(JSON.stringify({ container: path })).toString("base64url");
+    const requests = (path: string): readonly (readonly [string, string, string?])[] => [
+      ["GET", `/v2/${path}/tags/list`],
+      ["GET", `/v2/${path}/tags/list?n=x`],
+      ["GET", `/v2/${path}/manifests/1.0`],
+      ["GET", `/v2/${path}/manifests/-`],
+      ["GET", `/v2/${path}/blobs/${digest}`],
+      ["GET", `/v2/${path}/blobs/nonsense`],
+      ["GET", `/v2/${path}/referrers/${digest}`],
+      ["DELETE", `/v2/${path}/manifests/1.0`],
+      ["DELETE", `/v2/${path}/manifests/${digest}`],
+      ["DELETE", `/v2/${path}/blobs/${digest}`],
+      ["GET", `/v1/images/${path}:1.0`],
+      ["GET", `/v1/images/alice/${path}:sha256.${digest.slice(7)}`],
+      ["GET", `/v1/imagefile/${path}:1.0`],
+      ["GET", `/v1/containers/alice/${path}`],
+      ["GET", `/v1/containers/alice/${path.split("/")[0]}`],
+      ["GET", `/v1/collections/alice/${path.split("/")[0]}`],
+      ["GET", `/v1/tags/${id(path)}`],
+      ["GET", `/v2/tags/${id(path)}`],
+      ["DELETE", `/v1/images/${path}:1.0`],
+      ["GET", `/api/container/${path}:1.0`],
+      ["GET", `/api/collection/${path.split("/")[0]}`],
+      ["GET", `/api/container/search/collection/${path.split("/")[0]}/name/tool`],
+      ["DELETE", `/api/container/${path}:1.0`],
+    ];
+    const there = requests("hidden/tool");
+    for (const [index, [method, path]] of requests("absent/tool").entries()) {
+      const answer = async (target: string): Promise<string> =>
+        JSON.stringify(told(await ask(method, target, { headers: bearer(mallory) }))).replaceAll("hidden", "absent");
+      expect([method, path, await answer(there[index]?.[1] ?? "")]).toEqual([method, path, await answer(path)]);
+    }
+    expect((await ask("GET", "/v2/hidden/tool/manifests/1.0", { headers: bearer(alice) })).status).toBe(200);
+  });
+
+  it("makes an anonymous client sign for what is not there, and leaves public images to all", async () => {
+    await using server = await site({ publicRead: true });
+    expect(await pushOci(server, server.alice, "lab/tool", "1.0", "public")).toEqual(DONE);
+    const get = async (name: string): Promise<number> => (await server.ask("GET", `/api/container/${name}`)).status;
+    expect([await get("lab/tool:1.0"), await get("hidden/tool:1.0")]).toEqual([200, 404]);
+    await createAccess(openStore(server.root)).collections.create("hidden", "alice", true);
+    expect([await get("lab/tool:1.0"), await get("hidden/tool:1.0"), await get("absent/tool:1.0")]).toEqual([
+      200, 403, 403,
+    ]);
+  });
+});

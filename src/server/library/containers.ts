@@ -144,7 +144,7 @@ async function getContainer(exchange: Exchange, parameters: Parameters): Promise
     const collection = await visibleCollection(exchange, parts);
     return await replyContainers(exchange, await repositoriesIn(exchange, collection), entity);
   }
-  const repository = await readable(exchange, await imagePath(exchange.store, parts.join("/")));
+  const repository = await readable(exchange, await imagePath(exchange.store, parts.join("/")), parts.join("/"));
   const asked = parts.length > 2 ? entity : undefined;
   replyJson(exchange, { data: await containerRecord(exchange, repository, asked) });
 }

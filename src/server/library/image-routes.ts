@@ -11,7 +11,7 @@ import { sendBlob } from "../send-blob.ts";
 import { jsonBody } from "./body.ts";
 import { containerOfId, imageOfId } from "./ids.ts";
 import { entryOfTag, findImage, imagesOf, notFound, type StoredImage, withFacts } from "./images.ts";
-import { imageName, readable } from "./names.ts";
+import { components, imageName, readable } from "./names.ts";
 import { imageRecord, newImageRecord, tagIds } from "./records.ts";
 import { members, removeImage, setTag, tagTable } from "./tag-table.ts";
 
@@ -31,7 +31,7 @@ async function imageAt(
   parameters: Parameters,
 ): Promise<{ readonly image: StoredImage; readonly entity: string | undefined }> {
   const name = await imageName(exchange, parameters["name"]);
-  const repository = await readable(exchange, name.path);
+  const repository = await readable(exchange, name.path, components(parameters["name"]).join("/"));
   return { image: await findImage(repository, name, architectureIn(exchange)), entity: name.entity };
 }
 
@@ -96,7 +96,7 @@ async function makeImage(exchange: Exchange): Promise<void> {
 async function deleteImage(exchange: Exchange, parameters: Parameters): Promise<void> {
   const { access, identity } = exchange;
   const name = await imageName(exchange, parameters["name"]);
-  const repository = await readable(exchange, name.path);
+  const repository = await readable(exchange, name.path, components(parameters["name"]).join("/"));
   await access.requireChange(name.path, identity);
   const architecture = architectureIn(exchange);
   const { selector } = name;
@@ -123,10 +123,8 @@ async function getTagsByArchitecture(exchange: Exchange, parameters: Parameters)
 }
 
 async function tagsAt(exchange: Exchange, parameters: Parameters): Promise<ReturnType<typeof tagIds>> {
-  const { store, access, identity } = exchange;
   const path = containerOfId(parameters["id"] ?? "");
-  await access.requireRead(path, identity);
-  const repository = store.repository(path);
+  const repository = await readable(exchange, path, path);
   return tagIds(repository, await tagTable(repository));
 }
 

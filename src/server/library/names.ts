@@ -6,7 +6,7 @@ import type { RepoPath, Tag } from "../../reference/reference.ts";
 import type { Repository } from "../../registry/local/repository.ts";
 import { type Collection, nobodys, repositoriesByCollection } from "../collections.ts";
 import type { Exchange } from "../exchange.ts";
-import { Failure } from "../failure.ts";
+import { Failure, noRepository } from "../failure.ts";
 import { imagePath, normalCollection } from "../image-path.ts";
 
 export interface ImageName {
@@ -36,12 +36,16 @@ export async function imageName({ store }: Exchange, text: string | undefined): 
   throw new Failure(404, "MANIFEST_UNKNOWN", `${JSON.stringify(tag.slice(0, 160))} is no tag`);
 }
 
-/** The repository, when there is one that may be read. @throws Failure 404. */
-export async function readable({ store, access, identity }: Exchange, path: RepoPath): Promise<Repository> {
-  await access.requireRead(path, identity);
+/** The repository, when there is one that may be read. `asked`: the client's name for it. @throws Failure 404. */
+export async function readable(
+  { store, access, identity }: Exchange,
+  path: RepoPath,
+  asked: string,
+): Promise<Repository> {
   const repository = store.repository(path);
-  if ((await repository.index()) !== undefined) return repository;
-  throw new Failure(404, "NAME_UNKNOWN", `there is no container ${path}`);
+  if ((await access.mayRead(path, identity)) && (await repository.index()) !== undefined) return repository;
+  // Not by its path, which hangs on what is there.
+  throw noRepository(asked);
 }
 
 /** The collection that `entity/collection` names; undefined when it is not there. Whether it may be seen is not asked. */

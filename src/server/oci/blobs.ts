@@ -4,7 +4,7 @@ import { type Exchange, reply } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
 import { sendBlob } from "../send-blob.ts";
-import { digestIn, toChange, toRead } from "./names.ts";
+import { absence, digestIn, toDelete, toRead } from "./names.ts";
 
 export const blobRoutes: readonly Route[] = [
   { method: "GET", path: "/v2/{name}/blobs/{digest}", handle: getBlob },
@@ -12,20 +12,20 @@ export const blobRoutes: readonly Route[] = [
 ];
 
 async function getBlob(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = await toRead(exchange, parameters);
   const digest = digestIn(parameters["digest"]);
+  const repository = await toRead(exchange, parameters);
   if (await sendBlob(exchange, repository, digest)) return;
-  throw new Failure(404, "BLOB_UNKNOWN", `${repository.path} has no blob ${digest}`);
+  throw await absence(repository, "BLOB_UNKNOWN", digest);
 }
 
 async function deleteBlob(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = await toChange(exchange, parameters);
   const digest = digestIn(parameters["digest"]);
+  const repository = await toDelete(exchange, parameters);
   switch (await repository.deleteBlob(digest)) {
     case "deleted":
       return reply(exchange, 202);
     case "absent":
-      throw new Failure(404, "BLOB_UNKNOWN", `${repository.path} has no blob ${digest}`);
+      throw await absence(repository, "BLOB_UNKNOWN", digest);
     case "referenced":
       throw new Failure(403, "DENIED", `a manifest of ${repository.path} needs ${digest}: delete the manifest first`);
   }

@@ -1,9 +1,9 @@
 /** Ping, tags and repositories, a page at a time (distribution-spec, "Listing Tags"). */
 import type { OutgoingHttpHeaders } from "node:http";
 import { type Exchange, replyJson } from "../exchange.ts";
-import { Failure } from "../failure.ts";
+import { Failure, noRepository } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
-import { nameUnknown, toRead } from "./names.ts";
+import { toRead } from "./names.ts";
 
 export const listRoutes: readonly Route[] = [
   { method: "GET", path: "/v2/", handle: (exchange) => replyJson(exchange, {}) },
@@ -18,7 +18,7 @@ const LARGEST_PAGE = 10_000;
 async function listTags(exchange: Exchange, parameters: Parameters): Promise<void> {
   const repository = await toRead(exchange, parameters);
   const index = await repository.index();
-  if (index === undefined) throw nameUnknown(repository);
+  if (index === undefined) throw noRepository(repository.path);
   const page = pageOf([...index.tags.keys()].sort(), exchange.query);
   const path = `/v2/${repository.path}/tags/list`;
   replyJson(exchange, { name: repository.path, tags: page.names }, nextPage(path, page));

@@ -1,11 +1,12 @@
 /** Manifests and indexes by tag or digest, and what refers to them. */
+import type { JsonObject } from "../../decode.ts";
 import { LARGEST_DOCUMENT, MEDIA_TYPES } from "../../image/document.ts";
-import { isDigest } from "../../reference/digest.ts";
+import { type Digest, isDigest } from "../../reference/digest.ts";
 import type { ManifestInput } from "../../registry/local/repository.ts";
 import { type Exchange, readBody, reply, replyBytes, replyJson } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import type { Parameters, Route } from "../router.ts";
-import { claim, digestIn, manifestName, nameUnknown, tagIn, toChange, toRead } from "./names.ts";
+import { absence, claim, digestIn, manifestName, tagIn, toChange, toDelete, toRead } from "./names.ts";
 
 const MANIFEST = "/v2/{name}/manifests/{reference}";
 
@@ -17,13 +18,10 @@ export const manifestRoutes: readonly Route[] = [
 ];
 
 async function getManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = await toRead(exchange, parameters);
   const name = manifestName(parameters["reference"] ?? "");
+  const repository = await toRead(exchange, parameters);
   const found = await repository.manifest(name);
-  if (found === undefined) {
-    if ((await repository.index()) === undefined) throw nameUnknown(repository);
-    throw new Failure(404, "MANIFEST_UNKNOWN", `${repository.path} has no manifest ${name}`);
-  }
+  if (found === undefined) throw await absence(repository, "MANIFEST_UNKNOWN", name);
   const { digest, mediaType, bytes } = found;
   const etag = `"${digest}"`;
   const headers = { "content-type": mediaType, "docker-content-digest": digest, etag };
@@ -60,17 +58,20 @@ async function putManifest(exchange: Exchange, parameters: Parameters): Promise<
 
 /** A tag goes alone, its manifest stays by digest; a digest goes with all its tags. */
 async function deleteManifest(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = await toChange(exchange, parameters);
   const name = manifestName(parameters["reference"] ?? "");
+  const repository = await toDelete(exchange, parameters);
   const gone = isDigest(name) ? await repository.deleteManifest(name) : await repository.deleteTag(name);
-  if (!gone) throw new Failure(404, "MANIFEST_UNKNOWN", `${repository.path} has no manifest ${name}`);
+  if (!gone) throw await absence(repository, "MANIFEST_UNKNOWN", name);
   reply(exchange, 202);
 }
 
-/** An image index of what has the digest as its subject; empty for one that nobody ever pushed. */
+/**
+ * An image index of what has the digest as its subject; empty for one that nobody ever pushed. The specification knows no 404
+ * here, so that a repository which is not there, or not for who asks, has none.
+ */
 async function getReferrers(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const repository = await toRead(exchange, parameters);
-  const referrers = await repository.referrers(digestIn(parameters["digest"]));
+  const subject = digestIn(parameters["digest"]);
+  const referrers = await referrersOf(exchange, parameters, subject);
   const wanted = exchange.query.get("artifactType");
   const manifests = wanted === null ? referrers : referrers.filter(({ artifactType }) => artifactType === wanted);
   replyJson(
@@ -78,4 +79,13 @@ async function getReferrers(exchange: Exchange, parameters: Parameters): Promise
     { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests },
     { "content-type": MEDIA_TYPES.index, ...(wanted === null ? {} : { "oci-filters-applied": "artifactType" }) },
   );
+}
+
+async function referrersOf(exchange: Exchange, parameters: Parameters, subject: Digest): Promise<readonly JsonObject[]> {
+  try {
+    return await (await toRead(exchange, parameters)).referrers(subject);
+  } catch (error) {
+    if (error instanceof Failure && error.status === 404) return [];
+    throw error;
+  }
 }

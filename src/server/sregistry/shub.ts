@@ -31,13 +31,15 @@ async function getManifest(exchange: Exchange, parameters: Parameters): Promise<
   const { store, access } = exchange;
   const name = await parseImageName(store, parameters["name"] ?? "");
   const identity = await signer(exchange, "pull", subjectsOf(name, name.tag ?? "latest"));
-  if (!(await access.mayRead(name.path, identity))) {
-    // The words at which clients send a signature.
-    const words = identity.user === undefined ? "Authentication Required" : "Unauthorized";
-    throw new Failure(403, "DENIED", words);
+  const row = (await access.mayRead(name.path, identity)) ? await findRow(store.repository(name.path), name) : undefined;
+  if (row === undefined) {
+    const anonymous = identity.user === undefined && !identity.admin;
+    // The words at which clients send a signature: for what is not there as well, where it could be private.
+    if (anonymous && (await access.collections.anyClosed(false))) {
+      throw new Failure(403, "DENIED", "Authentication Required");
+    }
+    throw notFound();
   }
-  const row = await findRow(store.repository(name.path), name);
-  if (row === undefined) throw notFound();
   replyJson(exchange, await manifestOf(exchange, row));
 }
 
@@ -80,7 +82,8 @@ async function deleteContainer(exchange: Exchange, parameters: Parameters): Prom
   const repository = store.repository(path);
   const row = tag === undefined && version === undefined ? undefined : await findRow(repository, name);
   const identity = await signer(exchange, "delete", subjectsOf(name, row?.tag ?? tag ?? "latest"));
-  await access.requireChange(path, identity);
+  if (await access.mayRead(path, identity)) await access.requireChange(path, identity);
+  else throw new Failure(404, "NAME_UNKNOWN", "Container Not Found");
   if (row === undefined) throw new Failure(404, "NAME_UNKNOWN", "Container Not Found");
   try {
     await deleteImage(repository, { scheme: "local", path, selector: selectorOf(row, version) });
