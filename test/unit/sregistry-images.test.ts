@@ -326,7 +326,7 @@ describe("a push", () => {
     server.peer.add("lab/app:1.0", TWO, { frozen: true });
     expect(await failureOf(client.push("me/lab/app:1.0", ONE))).toEqual({
       code: "CONFLICT",
-      message: `lab/app:1.0 is frozen at the registry, with other bytes: sha256.${digest(TWO).slice(7)}`,
+      message: `lab/app:1.0 at the registry: This tag exists, and is frozen. It has other bytes: sha256.${digest(TWO).slice(7)}`,
       hint: "push to another tag, or unfreeze it on its web page",
     });
     expect(library.pushed).toEqual([]);

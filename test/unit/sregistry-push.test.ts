@@ -233,7 +233,7 @@ describe("a refusal", () => {
     server.peer.add("lab/app:1.0", TWO, { frozen: true });
     expect(await refused()).toMatchObject({
       code: "CONFLICT",
-      message: `lab/app:1.0 is frozen at the registry, with other bytes: sha256.${sha256(TWO)}`,
+      message: `lab/app:1.0 at the registry: This tag exists, and is frozen. It has other bytes: sha256.${sha256(TWO)}`,
     });
     expect(uploads()).toBe(0);
   });

@@ -5,8 +5,9 @@ import { type ImageName, uriOf } from "./names.ts";
 
 /** Before a byte is sent: by the library protocol the server takes them all, refuses the tag, and keeps an image without one. */
 export function frozenTag({ name }: SregistryApi, image: ImageName, version: string | undefined): SregistryError {
-  const kept = version === undefined ? "" : `, with other bytes: ${version}`;
-  return new SregistryError("CONFLICT", `${uriOf(image)} is frozen at ${name}${kept}`, {
+  const kept = version === undefined ? "" : ` It has other bytes: ${version}`;
+  // The server's own words, which it would say after the upload.
+  return new SregistryError("CONFLICT", `${uriOf(image)} at ${name}: This tag exists, and is frozen.${kept}`, {
     hint: "push to another tag, or unfreeze it on its web page",
   });
 }
