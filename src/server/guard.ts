@@ -6,7 +6,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { Secret } from "../secret.ts";
-import { ADMIN, type Identity, NOBODY, unauthorized } from "./access.ts";
+import { ADMIN, type Collections, type Identity, NOBODY, unauthorized } from "./access.ts";
 import { Failure } from "./failure.ts";
 import type { Route } from "./router.ts";
 import { fingerprint, type Users } from "./users.ts";
@@ -15,9 +15,13 @@ export interface GuardOptions {
   /** Any of them may do everything. */
   readonly tokens: readonly Secret[];
   readonly users: Users;
+  /** What belongs to somebody, or is private, is not everybody's to change. */
+  readonly collections: Pick<Collections, "anyClosed">;
+  /** Whether there were users when the server started. */
+  readonly closed: boolean;
   /** Reading needs no token, writing always does. */
   readonly publicRead: boolean;
-  /** Without tokens and users everybody may do everything: for an address that only this machine reaches. */
+  /** Without tokens, users and collections that are somebody's everybody may do everything: for an address that only this machine reaches. */
   readonly loopback: boolean;
   /** Names, besides loopback's, that this server is called by; lower case, without port. */
   readonly hosts: readonly string[];
@@ -28,10 +32,13 @@ export type Guard = (request: IncomingMessage, path: string, route: Route | unde
 
 export function createGuard(options: GuardOptions): Guard {
   const known = options.tokens.map((token) => fingerprint(token.reveal()));
+  let closed = options.closed || known.length > 0;
   return async (request, path, route) => {
     checkHost(request, options.hosts);
     checkOrigin(request);
-    return await identify(request, path, route, known, options);
+    // Once closed, closed for good: the last user's going makes nobody an administrator.
+    closed ||= (await options.users.list()).length > 0 || (await options.collections.anyClosed(true));
+    return await identify(request, path, route, known, { ...options, closed });
   };
 }
 
@@ -75,9 +82,8 @@ async function identify(
   path: string,
   route: Route | undefined,
   known: readonly Buffer[],
-  { users, publicRead, loopback }: GuardOptions,
+  { users, closed, publicRead, loopback }: GuardOptions,
 ): Promise<Identity> {
-  const closed = known.length > 0 || (await users.list()).length > 0;
   if (!closed && !publicRead && loopback) return ADMIN;
   const { authorization } = request.headers;
   if (isSigned(authorization)) {

@@ -60,6 +60,8 @@ export async function createRegistryServer(options: ServerOptions): Promise<Regi
   const guard = createGuard({
     tokens,
     users: access.users,
+    collections: access.collections,
+    closed: users.length > 0,
     publicRead,
     loopback: isLoopback(host),
     hosts: [host, ...allowedHosts.map(hostName)].filter((name) => name !== ""),

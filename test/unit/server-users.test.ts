@@ -69,6 +69,28 @@ describe("users", () => {
     expect(await begin(server, `Bearer ${token.reveal()}`)).toBe(202);
   });
 
+  it("leave it closed when the last of them goes, and over a restart what is somebody's keeps it so", async () => {
+    const server = await testServer();
+    const users = openUsers(server.root);
+    const { token } = await users.add("alice");
+    expect(await begin(server, `Bearer ${token.reveal()}`)).toBe(202);
+    await users.remove("alice");
+    expect(await begin(server)).toBe(401);
+    expect((await server.ask("GET", "/v2/_catalog")).status).toBe(401);
+    await using again = await server.restart();
+    expect(await begin(again)).toBe(401);
+    expect((await again.ask("GET", "/v2/_catalog")).status).toBe(401);
+  });
+
+  it("who were there when the server started leave it closed though nothing was asked before they went", async () => {
+    const server = await testServer();
+    const users = openUsers(server.root);
+    await users.add("alice");
+    await using again = await server.restart();
+    await users.remove("alice");
+    expect(await begin(again)).toBe(401);
+  });
+
   it("come in as Bearer, Token, Basic or bare", async () => {
     await using server = await testServer();
     const token = (await openUsers(server.root).add("alice")).token.reveal();
@@ -106,7 +128,7 @@ describe("users", () => {
     try {
       await users.remove("alice");
       const url = open.url.replace("0.0.0.0", "127.0.0.1");
-      expect((await fetch(`${url}/v2/_catalog`)).status).toBe(403);
+      expect((await fetch(`${url}/v2/_catalog`)).status).toBe(401);
     } finally {
       await open.close(0);
     }
