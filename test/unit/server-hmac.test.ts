@@ -1,6 +1,7 @@
 /** Signed requests at the server: what is accepted, what is refused and how, and who the signer is. */
 
 import { readdir } from "node:fs/promises";
+import { connect } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hmacSignature, hmacTimestamp } from "../../src/hmac.ts";
@@ -188,6 +189,58 @@ describe("a signed push", () => {
     const left = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
     expect(left.map(({ name }) => name).sort()).toEqual(["collections.json", "users.json"]);
     expect((await readdir(root)).filter((name) => name === "dinosaur")).toEqual([]);
+  });
+});
+
+describe("a signed upload that is refused", () => {
+  const boundary = "x".repeat(20);
+  const field = (name: string, content: string): string =>
+    `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${content}\r\n`;
+
+  /** The answer to a form whose file never ends. */
+  async function refusal(server: TestServer, authorization: string, fields: string): Promise<string> {
+    const { hostname, port } = new URL(server.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.on("error", () => undefined);
+    const head = `Host: localhost\r\nContent-Type: multipart/form-data; boundary=${boundary}\r\nContent-Length: 90000000`;
+    socket.write(`POST /upload HTTP/1.1\r\n${head}\r\nAuthorization: ${authorization}\r\n\r\n`);
+    socket.write(fields + field("file1", "SIF".repeat(50_000)));
+    const first = await new Promise<Buffer>((resolve) => socket.once("data", resolve));
+    socket.destroy();
+    return first.toString();
+  }
+
+  it("does not fill the disk before: its bytes are not taken", async () => {
+    await using server = await site();
+    const { vanessa, mallory } = server;
+    const { cid } = JSON.parse((await announce(server, vanessa, IMAGE)).body.toString());
+    const before = await readdir(server.root, { recursive: true });
+    const fields = field("collection", String(cid)) + field("name", "avocado");
+    const wrong = signed({ ...vanessa, token: mallory.token }, "upload", IMAGE)["authorization"] ?? "";
+    const right = signed(vanessa, "upload", IMAGE)["authorization"] ?? "";
+    const words = "the signature is not right for dinosaur/avocado";
+    expect(await refusal(server, wrong, fields + field("tag", "delicious"))).toMatch(`{"detail":"${words}:delicious`);
+    // The tag is part of what is signed.
+    expect(await refusal(server, right, fields)).toMatch(`{"detail":"${words}:None`);
+    for (const early of ["", field("name", "avocado"), field("collection", String(cid)) + field("tag", "delicious")]) {
+      expect(await refusal(server, right, early)).toMatch('{"detail":"file1 comes before collection and name');
+    }
+    expect(await readdir(server.root, { recursive: true })).toEqual(before);
+  });
+
+  it("is nobody's who has a token: their form may have any order", async () => {
+    await using server = await site();
+    const { vanessa, ask } = server;
+    const { cid } = JSON.parse((await announce(server, vanessa, IMAGE)).body.toString());
+    const form = formOf([
+      ["file1", "SIF"],
+      ["name", "avocado"],
+      ["collection", String(cid)],
+      ["tag", "delicious"],
+    ]);
+    expect(
+      told(await ask("POST", "/upload", { headers: { ...form.headers, ...bearer(vanessa) }, body: form.body })),
+    ).toEqual([200, { message: "Upload Complete" }]);
   });
 });
 

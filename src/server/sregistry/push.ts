@@ -64,7 +64,7 @@ interface Target {
 }
 
 async function upload(exchange: Exchange): Promise<void> {
-  const { request, store } = exchange;
+  const { request, store, identity } = exchange;
   const begun = new Date();
   const boundary = formBoundary(request.headers["content-type"]);
   await checkClaim(exchange, "upload", begun);
@@ -79,9 +79,12 @@ async function upload(exchange: Exchange): Promise<void> {
         continue;
       }
       if (file !== undefined) throw wrongForm("there is more than one file1");
-      // Refused before the bytes come, if what is said of them came first.
-      if (["collection", "name", "tag"].every((name) => fields.has(name)))
-        target = await targetOf(exchange, fields, begun);
+      // Refused before the bytes come, if what is said of them came first; who signed is somebody by then only.
+      const said = ["collection", "name", "tag"].filter((name) => fields.has(name));
+      if (identity.hmac !== undefined && !["collection", "name"].every((name) => said.includes(name))) {
+        throw wrongOrder();
+      }
+      if (identity.hmac !== undefined || said.length === 3) target = await targetOf(exchange, fields, begun);
       if (target?.frozen !== undefined) continue;
       file = await (target?.repository ?? store.repository(INCOMING)).createUpload("sha256", true);
       await file.append(Readable.from(part.content));
@@ -137,6 +140,11 @@ async function keep({ store }: Exchange, { repository, tag }: Target, file: Uplo
     if (isCode(error, "CONFLICT")) return await existsWords(repository, tag);
     throw error;
   }
+}
+
+function wrongOrder(): Failure {
+  const words = "file1 comes before collection and name, without which nobody knows whether the signature is right";
+  return new Failure(403, "DENIED", words);
 }
 
 function wrongForm(words: string): Failure {
