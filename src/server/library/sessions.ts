@@ -9,6 +9,7 @@ import type { Repository } from "../../registry/local/repository.ts";
 import type { Upload } from "../../registry/local/upload.ts";
 import { type PartSums, writePart } from "../../registry/local/upload-part.ts";
 import { Failure } from "../failure.ts";
+import type { User, Users } from "../users.ts";
 
 /** What an upload URL is for. */
 export type Target =
@@ -29,26 +30,68 @@ const PART_SIZE = 64 * 1024 * 1024;
 /** Milliseconds after which an upload that nothing came for is given up. */
 const LIFETIME = 24 * 60 * 60_000;
 
+/** Oldest go first; an image of 6 TB has as many parts. */
+const MOST_GRANTS = 100_000;
+
+interface Grant {
+  readonly target: Target;
+  readonly user: User | undefined;
+  /** Milliseconds since the epoch. */
+  readonly made: number;
+}
+
 export class UploadSessions {
   readonly partSize: number;
   readonly #uploads = new Map<string, MultipartUpload>();
-  readonly #grants = new Map<string, { readonly target: Target; readonly made: number }>();
+  /** In the order in which they were made. */
+  readonly #grants = new Map<string, Grant>();
 
   constructor(partSize = PART_SIZE) {
     this.partSize = partSize;
   }
 
-  /** The secret of a URL for these bytes. */
-  grant(target: Target): string {
+  /** The secret of a URL for these bytes. `user`: whose token asked for it; undefined for a token that is no user's. */
+  grant(target: Target, user: User | undefined): string {
+    this.#sweepGrants();
     const secret = newSecret();
-    this.#grants.set(secret, { target, made: Date.now() });
+    this.#grants.set(secret, { target, user, made: Date.now() });
     return secret;
   }
 
-  /** Undefined for what was never granted, or is over. A URL may be used again: a client repeats what got cut. */
-  granted(secret: string): Target | undefined {
+  /**
+   * Undefined for what was never granted, or is over, with the user's token too. A URL may be used again: a client repeats
+   * what got cut.
+   */
+  async granted(secret: string, users: Pick<Users, "byName">): Promise<Target | undefined> {
+    this.#sweepGrants();
     const grant = this.#grants.get(secret);
-    return grant === undefined || Date.now() - grant.made > LIFETIME ? undefined : grant.target;
+    if (grant?.user === undefined) return grant?.target;
+    // One who was removed and added again has another token.
+    const now = await users.byName(grant.user.name);
+    if (now?.token.reveal() === grant.user.token.reveal()) return grant.target;
+    this.#grants.delete(secret);
+    return undefined;
+  }
+
+  /** The image is entered: URLs for its bytes are over. */
+  complete({ path }: Repository, digest: Digest): void {
+    for (const [secret, { target }] of this.#grants) {
+      if (target.kind !== "whole" || target.repository.path !== path || target.digest !== digest) continue;
+      this.#grants.delete(secret);
+    }
+  }
+
+  #sweepGrants(): void {
+    const old = Date.now() - LIFETIME;
+    for (const [secret, { made }] of this.#grants) {
+      if (made >= old && this.#grants.size < MOST_GRANTS) return;
+      this.#grants.delete(secret);
+    }
+  }
+
+  /** How many URLs are open. */
+  get grants(): number {
+    return this.#grants.size;
   }
 
   async begin(repository: Repository, digest: Digest, size: number): Promise<MultipartUpload> {
@@ -86,7 +129,6 @@ export class UploadSessions {
 
   async #sweep(): Promise<void> {
     const old = Date.now() - LIFETIME;
-    for (const [secret, { made }] of this.#grants) if (made < old) this.#grants.delete(secret);
     for (const upload of [...this.#uploads.values()]) if (upload.touched < old) await this.end(upload);
   }
 }

@@ -53,16 +53,20 @@ async function announce(exchange: Exchange, parameters: Parameters): Promise<voi
     throw wrongBytes(`the file's sha256sum ${sha256} is not the image's, which is ${image.digest}`);
   }
   await exchange.access.requireWrite(image.path, exchange.identity);
-  replyJson(exchange, { data: { uploadURL: uploadUrl(exchange, { kind: "whole", repository, size, ...image }) } });
+  replyJson(exchange, {
+    data: { uploadURL: await uploadUrl(exchange, { kind: "whole", repository, size, ...image }) },
+  });
 }
 
-function uploadUrl(exchange: Exchange, target: Target): string {
-  return baseUrl(exchange) + UPLOAD.replace("{secret}", exchange.uploads.grant(target));
+async function uploadUrl(exchange: Exchange, target: Target): Promise<string> {
+  const { access, identity, uploads } = exchange;
+  const user = identity.user === undefined ? undefined : await access.users.byName(identity.user);
+  return baseUrl(exchange) + UPLOAD.replace("{secret}", uploads.grant(target, user));
 }
 
 /** The answer's ETag is the MD5 in quotes, as object stores have it. */
 async function receive(exchange: Exchange, parameters: Parameters): Promise<void> {
-  const target = exchange.uploads.granted(parameters["secret"] ?? "");
+  const target = await exchange.uploads.granted(parameters["secret"] ?? "", exchange.access.users);
   if (target === undefined) throw new Failure(404, "BLOB_UPLOAD_UNKNOWN", "this upload URL is not known, or over");
   const size = target.kind === "part" ? target.part.size : target.size;
   requireLength(exchange, size);
@@ -126,6 +130,7 @@ async function finish(
   await exchange.access.requireWrite(path, exchange.identity);
   const title = `${containerOf(path)}.sif`;
   await storeImage(repository, { digest, title, tags: [], ...(description ? { description } : {}) });
+  exchange.uploads.complete(repository, digest);
   const quotaUsage = await bytesIn(exchange, collectionOf(path));
   const containerUrl = `v1/containers/${path.includes("/") ? path : `library/${path}`}`;
   replyJson(exchange, { data: { quota: { quotaTotal: 0, quotaUsage }, containerUrl } });
@@ -178,7 +183,7 @@ async function announcePart(exchange: Exchange, parameters: Parameters): Promise
   const expected = upload.sizeOf(part.number);
   if (expected === undefined) throw invalid(`there is no part ${part.number} of ${upload.totalParts}`);
   if (part.size !== expected) throw invalid(`part ${part.number} has ${expected} bytes, not ${part.size}`);
-  replyJson(exchange, { data: { presignedURL: uploadUrl(exchange, { kind: "part", upload, part }) } });
+  replyJson(exchange, { data: { presignedURL: await uploadUrl(exchange, { kind: "part", upload, part }) } });
 }
 
 function invalid(message: string): Failure {
