@@ -4,6 +4,7 @@ import { type Document, MEDIA_TYPES } from "../../image/document.ts";
 import { imageEntries } from "../../image/platform.ts";
 import type { Digest } from "../../reference/digest.ts";
 import type { Tag } from "../../reference/reference.ts";
+import { requireThawed } from "../../registry/local/frozen.ts";
 import type { Entry } from "../../registry/local/index-file.ts";
 import type { Repository } from "../../registry/local/repository.ts";
 import { withLock } from "../../transfer/lock.ts";
@@ -74,13 +75,18 @@ export async function setTag(repository: Repository, tag: Tag, image: ImageEntry
   });
 }
 
-/** Takes the manifests from under the tags, and away where nothing names them any more, with their blobs. */
+/**
+ * Takes the manifests from under the tags, and away where nothing names them any more, with their blobs.
+ * @throws SregistryError CONFLICT when one of the tags is frozen: then all stay.
+ */
 export async function removeImage(
   repository: Repository,
   manifests: readonly Digest[],
   tags: readonly Tag[],
 ): Promise<void> {
   await alone(repository, async () => {
+    const index = await repository.index();
+    if (index !== undefined) requireThawed(repository.path, index, tags, undefined);
     for (const tag of tags) {
       const before = (await repository.index())?.tags.get(tag);
       if (before === undefined) continue;
