@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parseTag } from "../../src/reference/name.ts";
 import { openStore } from "../../src/registry/local/index.ts";
 import { Secret } from "../../src/secret.ts";
 import { openUsers } from "../../src/server/users.ts";
@@ -435,6 +436,31 @@ describe("a tag of several architectures", () => {
     expect(Object.keys(tags.data).sort()).toEqual(["amd64", "arm64"]);
   });
 
+  it("is not deleted by shub's clients without saying which", async () => {
+    await using server = await testServer();
+    await both(server);
+    const remove = async (query: string): Promise<unknown> => {
+      const { status, body } = await server.ask("DELETE", `/api/container/b/c:1${query}`);
+      return [status, body.toString()];
+    };
+    expect(await remove("")).toEqual([
+      409,
+      '{"detail":"b/c:1 has images for amd64, arm64: say which one with ?arch="}',
+    ]);
+    expect(await remove("?arch=s390x")).toEqual([404, '{"detail":"Container Not Found"}']);
+    expect(await remove("?arch=amd64")).toEqual([204, ""]);
+    expect((await download(server, "b/c:1?arch=arm64")).status).toBe(200);
+    expect((await download(server, "b/c:1?arch=amd64")).status).toBe(404);
+    expect(await remove("")).toEqual([204, ""]);
+  });
+
+  it("of which there is one gives shub's clients no image of another", async () => {
+    await using server = await testServer();
+    await wirePush(server, { path: "a/b/c", content: sif("fifteen"), tags: ["1"] });
+    const status = async (query: string) => (await server.ask("GET", `/api/container/b/c:1${query}`)).status;
+    expect([await status(""), await status("?arch=amd64"), await status("?arch=arm64")]).toEqual([200, 200, 404]);
+  });
+
   it("loses one of them at a time", async () => {
     await using server = await testServer();
     const { amd64 } = await both(server);
@@ -482,6 +508,18 @@ describe("a frozen tag", () => {
     expect((await call(server, "DELETE", "/v1/images/a/b/c:1?arch=amd64")).json.message).toBe("b/c:1 is frozen");
     // The same image again is no change.
     await wirePush(server, { path: "a/b/c", content: sif("thirteen"), tags: ["1"] });
+  });
+});
+
+describe("a deletion by hash that meets a frozen tag", () => {
+  it("takes none of the others", async () => {
+    await using server = await testServer();
+    const content = sif("sixteen");
+    await wirePush(server, { path: "a/b/c", content, tags: ["1", "2", "3"] });
+    await openStore(server.root).repository("b/c").freeze(parseTag("2"), true);
+    const refused = await call(server, "DELETE", `/v1/images/a/b/c:sha256.${sha256(content)}?arch=amd64`);
+    expect([refused.status, refused.json.message]).toEqual([409, "b/c:2 is frozen"]);
+    expect(json(await server.ask("GET", "/v2/b/c/tags/list")).tags).toEqual(["1", "2", "3"]);
   });
 });
 

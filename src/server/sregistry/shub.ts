@@ -3,13 +3,15 @@
  * version is honoured, which that server (2.1) passes over.
  */
 import { isCode } from "../../errors.ts";
-import { isDigest } from "../../reference/digest.ts";
+import { type Digest, isDigest } from "../../reference/digest.ts";
 import type { LocalReference, Selector } from "../../reference/reference.ts";
 import { findImage, imageInfo } from "../../registry/local/images.ts";
 import { deleteImage } from "../../registry/local/registry.ts";
 import { baseUrl, type Exchange, reply, replyJson } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
 import { numericId } from "../ids.ts";
+import { imageFacts } from "../library/facts.ts";
+import { type Member, members, removeImage } from "../library/tag-table.ts";
 import type { Parameters, Route } from "../router.ts";
 import { sendBlob } from "../send-blob.ts";
 import { describeRow, type Row, uriOf, versionOf } from "./catalogue.ts";
@@ -31,7 +33,9 @@ async function getManifest(exchange: Exchange, parameters: Parameters): Promise<
   const { store, access } = exchange;
   const name = await parseImageName(store, parameters["name"] ?? "");
   const identity = await signer(exchange, "pull", subjectsOf(name, name.tag ?? "latest"));
-  const row = (await access.mayRead(name.path, identity)) ? await findRow(store.repository(name.path), name) : undefined;
+  const row = (await access.mayRead(name.path, identity))
+    ? await findRow(store.repository(name.path), name)
+    : undefined;
   if (row === undefined) {
     const anonymous = identity.user === undefined && !identity.admin;
     // The words at which clients send a signature: for what is not there as well, where it could be private.
@@ -56,6 +60,9 @@ async function manifestOf(exchange: Exchange, row: Row): Promise<object> {
     found.then((image) => imageInfo(repository, reference, image)),
   );
   if (digest === undefined) throw notFound();
+  // A tag of one image leads to it whatever is asked for.
+  const known = architecture === null ? undefined : (await imageFacts(repository, digest)).architecture;
+  if (known !== undefined && known !== architecture?.split("/")[0]) throw notFound();
   const version = versionOf(digest);
   const secret = await downloadSecret(store, path, digest);
   return {
@@ -85,13 +92,28 @@ async function deleteContainer(exchange: Exchange, parameters: Parameters): Prom
   if (await access.mayRead(path, identity)) await access.requireChange(path, identity);
   else throw new Failure(404, "NAME_UNKNOWN", "Container Not Found");
   if (row === undefined) throw new Failure(404, "NAME_UNKNOWN", "Container Not Found");
+  const behind = version === undefined ? await members(repository, row.entry) : [];
+  const chosen = behind.length > 1 ? chosenOf(exchange, row, behind) : undefined;
   try {
-    await deleteImage(repository, { scheme: "local", path, selector: selectorOf(row, version) });
+    if (chosen !== undefined) await removeImage(repository, chosen, [row.tag]);
+    else await deleteImage(repository, { scheme: "local", path, selector: selectorOf(row, version) });
   } catch (cause) {
     if (!isCode(cause, "CONFLICT")) throw cause;
     throw new Failure(403, "DENIED", `${uriOf(row)} is frozen, delete not allowed.`, { cause });
   }
   reply(exchange, 204);
+}
+
+/** Of a tag of several architectures, the manifests of the one that is asked for. */
+function chosenOf({ query }: Exchange, row: Row, behind: readonly Member[]): readonly Digest[] {
+  const wanted = query.get("arch") || undefined;
+  if (wanted === undefined) {
+    const there = behind.map(({ architecture }) => architecture).join(", ");
+    throw new Failure(409, "UNSUPPORTED", `${uriOf(row)} has images for ${there}: say which one with ?arch=`);
+  }
+  const chosen = behind.filter(({ architecture }) => architecture === wanted.split("/")[0]);
+  if (chosen.length === 0) throw new Failure(404, "NAME_UNKNOWN", "Container Not Found");
+  return chosen.map(({ manifest }) => manifest);
 }
 
 function selectorOf({ entry, tag }: Row, version: string | undefined): Selector {
