@@ -1,7 +1,13 @@
 /** Who may read and write what. Handlers ask here with the identity that the guard found. */
 import type { RepoPath } from "../reference/reference.ts";
 import type { Store } from "../registry/local/index.ts";
-import { type Collection, type CollectionRecords, collectionOf, openCollections, repositoriesByCollection } from "./collections.ts";
+import {
+  type Collection,
+  type CollectionRecords,
+  collectionOf,
+  openCollections,
+  repositoriesByCollection,
+} from "./collections.ts";
 import { Failure, noRepository } from "./failure.ts";
 import { openUsers, type Users } from "./users.ts";
 

@@ -1,10 +1,17 @@
 /** What one user of the embedded server must not be able to do to another. */
 import { describe, expect, it } from "vitest";
+import { digestOf } from "../../src/reference/digest.ts";
 import { openStore } from "../../src/registry/local/index.ts";
 import { createAccess } from "../../src/server/access.ts";
-import { digestOf } from "../../src/reference/digest.ts";
 import { addUser, announce, bearer, type Signer } from "../support/hmac-requests.ts";
-import { type Answer, MANIFEST_TYPE, manifestOf, pushManifest, type TestServer, testServer } from "../support/registry-server.ts";
+import {
+  type Answer,
+  MANIFEST_TYPE,
+  manifestOf,
+  pushManifest,
+  type TestServer,
+  testServer,
+} from "../support/registry-server.ts";
 
 interface Site extends TestServer {
   readonly alice: Signer;

@@ -81,7 +81,11 @@ async function getReferrers(exchange: Exchange, parameters: Parameters): Promise
   );
 }
 
-async function referrersOf(exchange: Exchange, parameters: Parameters, subject: Digest): Promise<readonly JsonObject[]> {
+async function referrersOf(
+  exchange: Exchange,
+  parameters: Parameters,
+  subject: Digest,
+): Promise<readonly JsonObject[]> {
   try {
     return await (await toRead(exchange, parameters)).referrers(subject);
   } catch (error) {
