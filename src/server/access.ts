@@ -16,12 +16,15 @@ export interface Identity {
   readonly user: string | undefined;
   /** May do everything: a token of --token-file, or a server on loopback that has neither users nor tokens. */
   readonly admin: boolean;
+  /** Whoever is on the machine, since the server knows neither users nor tokens. */
+  readonly everybody?: true;
   /** The Authorization header of a signed request: nobody yet, until the handler has verified it. */
   readonly hmac?: string;
 }
 
 export const NOBODY: Identity = { user: undefined, admin: false };
 export const ADMIN: Identity = { user: undefined, admin: true };
+export const EVERYBODY: Identity = { ...ADMIN, everybody: true };
 
 export interface Access {
   readonly users: Users;

@@ -6,7 +6,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { Secret } from "../secret.ts";
-import { ADMIN, type Collections, type Identity, NOBODY, unauthorized } from "./access.ts";
+import { ADMIN, type Collections, EVERYBODY, type Identity, NOBODY, unauthorized } from "./access.ts";
 import { Failure } from "./failure.ts";
 import type { Route } from "./router.ts";
 import { fingerprint, type Users } from "./users.ts";
@@ -84,7 +84,7 @@ async function identify(
   known: readonly Buffer[],
   { users, closed, publicRead, loopback }: GuardOptions,
 ): Promise<Identity> {
-  if (!closed && !publicRead && loopback) return ADMIN;
+  if (!closed && !publicRead && loopback) return EVERYBODY;
   const { authorization } = request.headers;
   if (isSigned(authorization)) {
     if (route?.hmac === true && authorization !== undefined) return { ...NOBODY, hmac: authorization };

@@ -376,6 +376,10 @@ describe("a server that is open to everybody", () => {
     await ok(user.run([...at, "push", "-U", TINY, "--name", "dinosaur/avocado", "--tag", "delicious"]));
     expect(await ok(user.run([...at, "list"]))).toBe("dinosaur/avocado:delicious\n");
     expect(await ok(user.run([...at, "collection", "create", "tools"]))).toBe("tools\n");
+    // Nobody could be let in to it.
+    const refused = await user.run([...at, "collection", "create", "hidden", "--private"]);
+    expect(refused).toMatchObject({ status: 4, stdout: "" });
+    expect(refused.stderr).toContain("a private collection needs an owner: sregistry serve user add NAME makes one");
     expect(await ok(user.run([...at, "search", "avo"]))).toMatch(/^dinosaur\/avocado:delicious\tdelicious\tamd64\t/);
     await ok(user.run([...at, "tag", "dinosaur/avocado:delicious", "ripe"]));
     expect(await ok(user.run([...at, "delete", "-f", "dinosaur/avocado:delicious"]))).toContain("delicious");

@@ -106,6 +106,9 @@ async function makeCollection(exchange: Exchange): Promise<void> {
   const name = normalCollection(asked);
   if (name === "") throw new Failure(400, "NAME_INVALID", `${JSON.stringify(asked)} is no collection's name`);
   parseRepoPath(name, "local");
+  if (hidden && identity.everybody === true) {
+    throw new Failure(403, "DENIED", "a private collection needs an owner: sregistry serve user add NAME makes one");
+  }
   await store.prepare();
   if ((await access.collections.create(name, identity.user, hidden)) === "exists") {
     throw new Failure(409, "DENIED", `A collection named '${name}' exists already!`);
