@@ -39,6 +39,8 @@ export interface Libraries {
   /** What is at an address; remembered for a day. `fresh`: asked all the same. */
   speaks(front: URL, fresh?: boolean): Promise<Spoken>;
   remotes(): Promise<Remotes>;
+  /** remote.yaml was changed: it is read anew. */
+  changed(): void;
   /** Where a remote is asked. @throws SregistryError NOT_FOUND for a name that is none. */
   frontOf(remote: string): Promise<URL>;
   readonly logins: LoginOptions;
@@ -168,6 +170,7 @@ export function createLibraries(options: LibrariesOptions): Libraries {
   return {
     default: settled,
     remotes,
+    changed: remotes.forget,
     frontOf,
     speaks,
     logins,
@@ -210,14 +213,23 @@ function noLibrary(front: URL, { oci }: Spoken): SregistryError {
   );
 }
 
+interface Once<T> {
+  (): Promise<T>;
+  forget(): void;
+}
+
 /** Made when it is first asked for; a failure is not remembered. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+function once<T>(make: () => Promise<T>): Once<T> {
   let made: Promise<T> | undefined;
-  return () => {
+  const forget = (): void => {
+    made = undefined;
+  };
+  const get = (): Promise<T> => {
     made ??= make().catch((error: unknown) => {
-      made = undefined;
+      forget();
       throw error;
     });
     return made;
   };
+  return Object.assign(get, { forget });
 }

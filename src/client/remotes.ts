@@ -26,6 +26,7 @@ export async function addRemote(
   }
   if (!/^(?:oras|docker):\/\//.test(uri)) {
     await remoteEdits(services.places, signal).add(input);
+    services.libraries.changed();
     return { takesToken: true };
   }
   // Looked at before it is kept, under the name that a mistake would be reported for later.

@@ -117,7 +117,11 @@ async function add({ words, insecure, login, makeActive, token }: Input, context
   const [services, call] = await Promise.all([context.services(), context.call()]);
   const { takesToken } = await addRemote(services, { name, uri, insecure, makeActive }, call);
   await done(context, { added: name }, `Remote "${name}" added.`);
-  if (takesToken && login) await loginToRemote(name, token, context);
+  if (!takesToken || !login) return;
+  if (context.terminal.prompt.possible || token.stdin || token.file !== undefined) {
+    return loginToRemote(name, token, context);
+  }
+  call.log.info(`Nobody is there to paste a token; log in with: sregistry remote login ${name} --token-stdin`);
 }
 
 async function status(name: string | undefined, { services, call, terminal, flags }: Context): Promise<void> {

@@ -4,6 +4,8 @@ import { SregistryError } from "../errors.ts";
 import { safeText } from "./safe-text.ts";
 
 export interface Prompt {
+  /** Somebody is there to answer. */
+  readonly possible: boolean;
   /** `flag`: what to use instead where nobody can be asked, e.g. `--force`. @throws USAGE there. */
   confirm(question: string, flag: string): Promise<boolean>;
   text(question: string, flag: string): Promise<string>;
@@ -39,6 +41,7 @@ export function createPrompt({ possible, input, output, signal }: PromptOptions)
     return (answers as { answer: T }).answer;
   };
   return {
+    possible,
     async confirm(question, flag) {
       requirePerson(question, flag);
       const answer = await ask<string>("input", `${safeText(question)} (yes/no)`, {

@@ -98,6 +98,26 @@ describe("remotes", () => {
     expect(await user.run(["remote", "remove", "SylabsCloud"])).toMatchObject({ status: 4, stdout: "" });
   });
 
+  it("are logged in to as they are added, where a token is given", async () => {
+    const words = ["remote", "add", "--insecure", "lab", served.host];
+    const asked = await user.run([...words, "--token-stdin"], { input: tokens.paul });
+    const file = user.path(".singularity", "remote.yaml");
+    expect(asked).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: `Remote "lab" added.\nAccess Token Verified!\nToken stored in ${file}\n`,
+    });
+    await ok(user.run(["remote", "remove", "lab"]));
+    const silent = await user.run(words);
+    expect(silent).toEqual({
+      status: 0,
+      stdout: "",
+      stderr:
+        'Remote "lab" added.\n' +
+        "Nobody is there to paste a token; log in with: sregistry remote login lab --token-stdin\n",
+    });
+  });
+
   it("keep a token that the server has verified, in the file that Singularity reads", async () => {
     await ok(user.run(["remote", "add", "--insecure", "--no-login", "DinosaurCloud", served.host]));
     const file = user.path(".singularity", "remote.yaml");
