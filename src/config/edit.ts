@@ -1,10 +1,10 @@
 /** Changes to the user's config.yaml: what `remote add`, `use` and `remove` keep there. Comments and order stay. */
 import { mkdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { SregistryError } from "../errors.ts";
-import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
+import { writeFileAtomic } from "../transfer/atomic.ts";
 import { diskError } from "../transfer/disk.ts";
-import { withLock } from "../transfer/lock.ts";
+import { withFileLock } from "../transfer/file-lock.ts";
 import { readSmallFile } from "../transfer/small-file.ts";
 import { editYaml, type YamlEdit } from "../yaml/document.ts";
 import { type ConfigOptions, userConfigFile } from "./config.ts";
@@ -51,10 +51,8 @@ async function editFile(
   } catch (error) {
     throw diskError(path, error);
   }
-  const target = await finalTarget(path);
-  const lock = join(dirname(target), `.${basename(target)}.lock`);
-  await withLock(
-    lock,
+  await withFileLock(
+    path,
     async () => {
       const text = (await readSmallFile(path))?.text ?? "";
       const changed = editYaml(text, path, work);

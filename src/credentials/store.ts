@@ -1,13 +1,13 @@
 /** Writes and forgets logins in a docker-config.json, so that Singularity and Apptainer share them. */
 import { mkdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { geteuid } from "node:process";
 import type { JsonObject } from "../decode.ts";
 import { SregistryError, systemCode } from "../errors.ts";
 import type { Secret } from "../secret.ts";
-import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
+import { writeFileAtomic } from "../transfer/atomic.ts";
 import { diskError } from "../transfer/disk.ts";
-import { withLock } from "../transfer/lock.ts";
+import { withFileLock } from "../transfer/file-lock.ts";
 import { entryFor } from "./auth-entry.ts";
 import { type DockerConfig, parseDockerConfig, readDockerConfig } from "./docker-config.ts";
 import type { HelperKey, Helpers } from "./helper.ts";
@@ -93,11 +93,9 @@ type Change = (config: DockerConfig) => Promise<JsonObject | undefined>;
 /** One writer at a time, on the file as it is under the lock; `change` gives undefined to leave it. */
 async function edit(path: string, { signal, ownDirectory }: StoreOptions, change: Change): Promise<void> {
   if (ownDirectory) await refuseForeignDirectory(dirname(path));
-  const target = await finalTarget(path);
   await refuseOpenFile(path);
-  const lock = join(dirname(target), `.${basename(target)}.lock`);
-  await withLock(
-    lock,
+  await withFileLock(
+    path,
     async () => {
       const changed = await change((await readDockerConfig(path)) ?? parseDockerConfig("", path));
       if (changed === undefined) return;

@@ -1,13 +1,13 @@
 /** Changes to the user's remote.yaml: one writer at a time, on the file as it is then, whole or not at all. */
 import { mkdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { geteuid } from "node:process";
 import { silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
-import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
+import { writeFileAtomic } from "../transfer/atomic.ts";
 import { diskError } from "../transfer/disk.ts";
-import { withLock } from "../transfer/lock.ts";
+import { withFileLock } from "../transfer/file-lock.ts";
 import { readSmallFile } from "../transfer/small-file.ts";
 import { editYaml, type YamlEdit, type YamlMap } from "../yaml/document.ts";
 import type { RemoteFileOptions } from "./files.ts";
@@ -153,10 +153,8 @@ async function editFile(options: RemoteFileOptions, signal: AbortSignal, work: C
   const { log = silentLog } = options;
   const { path } = await loadRemotes({ ...options, log: silentLog });
   await makeDirectory(dirname(path));
-  const target = await finalTarget(path);
-  const lock = join(dirname(target), `.${basename(target)}.lock`);
-  await withLock(
-    lock,
+  await withFileLock(
+    path,
     async () => {
       const found = await readSmallFile(path);
       const text = found?.text ?? "";
