@@ -240,3 +240,36 @@ describe("an unfinished row", () => {
     expect(peer.faults.count({ path: /\/tags\// })).toBe(0);
   });
 });
+
+describe("a record that is made", () => {
+  const CREATE = { method: "POST", path: /^\/v1\/(?:collections|containers|images)$/ };
+
+  it.each(["collections", "containers", "images"])(
+    "and whose answer is lost (502) was made: it is looked up, not made twice (%s)",
+    async (kind) => {
+      const { peer, client } = await site("sylabs");
+      const create = { method: "POST", path: new RegExp(`^/v1/${kind}$`) };
+      peer.faults.on({ ...create, times: 1 }, lost);
+      expect((await client.push(NAME, SMALL)).transfer).toBe("uploaded");
+      expect(peer.faults.count(create)).toBe(1);
+      expectThere(peer, SMALL, "1.0");
+    },
+  );
+
+  it("by a gateway that is down for a moment (502 once for each) is asked for again", async () => {
+    const { peer, client } = await site("sylabs");
+    for (const kind of ["collections", "containers", "images"]) {
+      peer.faults.on({ method: "POST", path: new RegExp(`^/v1/${kind}$`), times: 1 }, reply(502));
+    }
+    expect((await client.push(NAME, SMALL)).transfer).toBe("uploaded");
+    expect(peer.faults.count(CREATE)).toBe(6);
+    expectThere(peer, SMALL, "1.0");
+  });
+
+  it("by a gateway that stays down fails as a thing to try later, after five tries", async () => {
+    const { peer, client } = await site("sylabs");
+    peer.faults.on(CREATE, reply(502));
+    expect(await failureOf(client.push(NAME, SMALL))).toMatchObject({ code: "SERVER_ERROR" });
+    expect(peer.faults.count(CREATE)).toBe(5);
+  });
+});

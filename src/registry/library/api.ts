@@ -4,6 +4,7 @@ import { type Decoder, field, object, optional, string } from "../../decode.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { discard, readJson } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
+import type { RetryLimits } from "../../http/retry-policy.ts";
 import { errorWords } from "../../http/status.ts";
 import type { Auth, Body, HttpResponse, Method, Transport } from "../../http/transport.ts";
 import { type ApiVersion, parseVersion } from "./version.ts";
@@ -30,6 +31,8 @@ export interface LibraryApi {
   /** What the user named; pages for people are below it. */
   readonly front: URL;
   readonly transport: Transport;
+  /** For what the transport must not repeat by itself. */
+  readonly retry: Partial<RetryLimits> | undefined;
   /** `path` below the base, which may have a path of its own. */
   url(path: string, query?: Readonly<Record<string, string>>): URL;
   /** @throws SregistryError in words for a status that `request` does not accept. */
@@ -53,9 +56,10 @@ export interface ApiOptions {
   readonly base: URL;
   readonly front: URL;
   readonly transport: Transport;
+  readonly retry?: Partial<RetryLimits> | undefined;
 }
 
-export function createLibraryApi({ name, base, front, transport }: ApiOptions): LibraryApi {
+export function createLibraryApi({ name, base, front, transport, retry: limits }: ApiOptions): LibraryApi {
   const root = base.href.endsWith("/") ? base : new URL(`${base.href}/`);
   let version: Promise<ApiVersion> | undefined;
 
@@ -78,6 +82,7 @@ export function createLibraryApi({ name, base, front, transport }: ApiOptions): 
     base,
     front,
     transport,
+    retry: limits,
     url(path, query = {}) {
       const url = new URL(path, root);
       for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);

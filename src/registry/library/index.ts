@@ -45,7 +45,7 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
   const { base, front, transport, entity, sessions = noUploadSessions, retry } = options;
   const { multipartAbove = 64 * 1024 * 1024 } = options;
   const name = options.name ?? `library ${base.host}`;
-  const api = createLibraryApi({ name, base, front, transport });
+  const api = createLibraryApi({ name, base, front, transport, retry });
   const direct = createDirect(api, options.ociDirect);
   const known = new WeakMap<ImageInfo, Found>();
 

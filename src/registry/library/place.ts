@@ -3,6 +3,7 @@ import type { Call } from "../../call.ts";
 import { type Decoder, field, object, optional, string } from "../../decode.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { discard, ERROR_LIMIT, readUpTo } from "../../http/body.ts";
+import { createRetryPolicy, isTransient } from "../../http/retry-policy.ts";
 import type { LibraryApi } from "./api.ts";
 import { type ContainerRecord, containerRecord, type NamedRecord, namedRecord } from "./records.ts";
 
@@ -106,8 +107,13 @@ export async function makePlace(api: LibraryApi, path: PushPath, call: Call): Pr
   const name = group.name ?? collection;
   if (name !== collection) call.log.info(`${api.name} calls the collection ${name}`);
   const record = await findOrMake(
-    () => api.find(api.url(`v1/containers/${entity}/${name}/${container}`), containerRecord, call),
-    () => makeContainer(api, { name: container, collection: group.id }, call),
+    api,
+    {
+      what: `the container ${container}`,
+      find: () => api.find(api.url(`v1/containers/${entity}/${name}/${container}`), containerRecord, call),
+      make: () => makeContainer(api, { name: container, collection: group.id }, call),
+    },
+    call,
   );
   return { entity, collection: name, container, record };
 }
@@ -130,8 +136,13 @@ async function namedPlace(
 ): Promise<NamedRecord> {
   try {
     return await findOrMake(
-      () => api.find(api.url(found), namedRecord, call),
-      () => api.make("POST", api.url(made), { ...members, description: "No description" }, namedRecord, call),
+      api,
+      {
+        what: found.replace(/^v1\//, ""),
+        find: () => api.find(api.url(found), namedRecord, call),
+        make: () => api.make("POST", api.url(made), { ...members, description: "No description" }, namedRecord, call),
+      },
+      call,
     );
   } catch (error) {
     if (made === "v1/entities" && isCode(error, "UNSUPPORTED")) throw noEntity(api, error, members["name"] ?? "");
@@ -139,16 +150,32 @@ async function namedPlace(
   }
 }
 
-/** Another push may make it meanwhile: a refusal is looked at again. A 403 is also Singularity Registry Server's "exists already". */
-export async function findOrMake<T>(find: () => Promise<T | undefined>, make: () => Promise<T>): Promise<T> {
+/** A record of the library's. */
+interface Wanted<T> {
+  /** For -v. */
+  readonly what: string;
+  find(): Promise<T | undefined>;
+  make(): Promise<T>;
+}
+
+/**
+ * Another push may make it meanwhile, and an answer that was lost may have been a yes: a refusal is looked at again, and what
+ * failed for the moment is asked for once more if it is not there. A 403 is also Singularity Registry Server's "exists already".
+ */
+export async function findOrMake<T>(api: LibraryApi, { what, find, make }: Wanted<T>, call: Call): Promise<T> {
   const there = await find();
   if (there !== undefined) return there;
-  try {
-    return await make();
-  } catch (error) {
-    const again = isCode(error, "CONFLICT", "FORBIDDEN") ? await find() : undefined;
-    if (again !== undefined) return again;
-    throw error;
+  const { signal, log } = call;
+  const retry = createRetryPolicy({ what: `making ${what} at ${api.name}`, signal, log, limits: api.retry });
+  for (;;) {
+    try {
+      return await make();
+    } catch (error) {
+      const unsure = isTransient(error) || isCode(error, "CONFLICT", "FORBIDDEN");
+      const again = unsure ? await find() : undefined;
+      if (again !== undefined) return again;
+      await retry.next(error);
+    }
   }
 }
 

@@ -170,8 +170,13 @@ export async function imageFor(
   const url = api.url(`v1/images/${entity}/${collection}/${container}:${hash}`, { arch: architecture });
   const body = { hash, description, container: record.id, uploaded: false };
   return await findOrMake(
-    () => api.find(url, imageRecord, call),
-    () => api.make("POST", api.url("v1/images"), body, imageRecord, call),
+    api,
+    {
+      what: `the image ${hash}`,
+      find: () => api.find(url, imageRecord, call),
+      make: () => api.make("POST", api.url("v1/images"), body, imageRecord, call),
+    },
+    call,
   );
 }
 
