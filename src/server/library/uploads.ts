@@ -132,8 +132,8 @@ async function finish(
   await storeImage(repository, { digest, title, tags: [], ...(description ? { description } : {}) });
   exchange.uploads.complete(repository, digest);
   const quotaUsage = await bytesIn(exchange, collectionOf(path));
-  const containerUrl = `v1/containers/${path.includes("/") ? path : `library/${path}`}`;
-  replyJson(exchange, { data: { quota: { quotaTotal: 0, quotaUsage }, containerUrl } });
+  // No containerUrl: that is a page for people, and this server has none.
+  replyJson(exchange, { data: { quota: { quotaTotal: 0, quotaUsage } } });
 }
 
 /** Of all images of a collection, each once. */
