@@ -21,8 +21,27 @@ export interface Description {
   readonly metadata: ImageMetadata;
 }
 
-/** @throws SregistryError NOT_FOUND when the pattern names something and nothing is there. */
+/** A collection that was made, and that nothing was pushed to yet. */
+export interface EmptyCollection {
+  /** `dinosaur/` */
+  readonly name: string;
+  readonly collection: string;
+}
+
+/** The images of `listAll`. */
 export async function* list(services: Services, pattern: Pattern, call: Call): AsyncGenerator<ListEntry> {
+  for await (const entry of listAll(services, pattern, call)) if ("reference" in entry) yield entry;
+}
+
+/**
+ * Images, and after them the collections without any, where the endpoint knows collections apart from their images.
+ * @throws SregistryError NOT_FOUND when the pattern names something and nothing is there.
+ */
+export async function* listAll(
+  services: Services,
+  pattern: Pattern,
+  call: Call,
+): AsyncGenerator<ListEntry | EmptyCollection> {
   const [registry, placement] = await Promise.all([services.openFor(pattern), services.placement(pattern)]);
   let found = false;
   for await (const path of repositories(placement, registry, pattern, call)) {
@@ -31,11 +50,23 @@ export async function* list(services: Services, pattern: Pattern, call: Call): A
       yield { name: formatReference(placement.shown(reference)), reference };
     }
   }
+  for (const collection of await emptyCollections(registry, pattern, call)) {
+    found = true;
+    yield { name: `${collection}/`, collection };
+  }
   if (!found && (pattern.path !== undefined || pattern.container !== undefined)) {
     throw new SregistryError("NOT_FOUND", `${registry.name} has nothing that matches ${describePattern(pattern)}`, {
       hint: "sregistry list shows what is there",
     });
   }
+}
+
+/** None for a pattern that names a container: then nothing more is asked. */
+async function emptyCollections(registry: Registry, pattern: Pattern, call: Call): Promise<readonly string[]> {
+  const { path, container, selector } = pattern;
+  if (container !== undefined || selector !== undefined || path?.includes("/") === true) return [];
+  const all = (await registry.can.emptyCollections?.(call)) ?? [];
+  return all.filter((name) => matches(pattern, name));
 }
 
 /**

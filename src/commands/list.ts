@@ -1,9 +1,11 @@
-import { type Description, describeOne, type ListEntry, list as listContainers } from "../client/list.ts";
+import { type Description, describeOne, type EmptyCollection, type ListEntry, listAll } from "../client/list.ts";
 import type { Context } from "../context.ts";
 import { type Pattern, parsePattern } from "../reference/pattern.ts";
 import { writeMetadata } from "./metadata-text.ts";
 import { METADATA_OPTIONS, type MetadataPart, metadataParts } from "./shared.ts";
 import { defineVerb } from "./verb.ts";
+
+type Entry = ListEntry | EmptyCollection;
 
 interface Input {
   readonly pattern: Pattern;
@@ -25,31 +27,46 @@ export const list = defineVerb<Input>({
   parse: (words, flags) => ({ pattern: parsePattern(words[0]), parts: metadataParts(flags) }),
   async run({ pattern, parts }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
-    const entries = listContainers(services, pattern, call);
+    const entries = listAll(services, pattern, call);
     if (parts.length === 0) return listNames(entries, context);
     return listDescribed(entries, parts, context, (entry) => describeOne(services, pattern, entry, call));
   },
 });
 
-async function listNames(entries: AsyncIterable<ListEntry>, { flags, terminal }: Context): Promise<void> {
+async function listNames(entries: AsyncIterable<Entry>, { flags, terminal }: Context): Promise<void> {
   if (!flags.json) return terminal.table(["NAME"], namesOf(entries));
   const containers: { readonly name: string }[] = [];
-  for await (const { name } of entries) containers.push({ name });
-  return terminal.json({ containers });
+  const empty: string[] = [];
+  for await (const entry of entries) {
+    if ("collection" in entry) empty.push(entry.collection);
+    else containers.push({ name: entry.name });
+  }
+  return terminal.json({ containers, ...emptyCollections(empty) });
 }
 
-async function* namesOf(entries: AsyncIterable<ListEntry>): AsyncGenerator<readonly string[]> {
+/** Absent where there is none. */
+function emptyCollections(names: readonly string[]): { readonly emptyCollections?: readonly string[] } {
+  return names.length === 0 ? {} : { emptyCollections: names };
+}
+
+async function* namesOf(entries: AsyncIterable<Entry>): AsyncGenerator<readonly string[]> {
   for await (const { name } of entries) yield [name];
 }
 
 async function listDescribed(
-  entries: AsyncIterable<ListEntry>,
+  entries: AsyncIterable<Entry>,
   parts: readonly MetadataPart[],
   { flags, terminal }: Context,
   describeEntry: (entry: ListEntry) => Promise<Description | undefined>,
 ): Promise<void> {
   const containers: Record<string, unknown>[] = [];
+  const empty: string[] = [];
   for await (const entry of entries) {
+    if ("collection" in entry) {
+      if (flags.json) empty.push(entry.collection);
+      else await terminal.title(entry.name);
+      continue;
+    }
     const described = await describeEntry(entry);
     if (described === undefined) continue;
     const { image, metadata } = described;
@@ -62,5 +79,5 @@ async function listDescribed(
     await terminal.title(entry.name);
     await writeMetadata(terminal, metadata, parts, "  ");
   }
-  if (flags.json) await terminal.json({ containers });
+  if (flags.json) await terminal.json({ containers, ...emptyCollections(empty) });
 }

@@ -139,6 +139,8 @@ export interface Capabilities {
   labels(filter: LabelFilter, call: Call): Promise<readonly LabelRow[] | undefined>;
   /** @throws SregistryError CONFLICT when there is one of this name already. */
   createCollection(name: string, options: { readonly private: boolean }, call: Call): Promise<CollectionInfo>;
+  /** Collections without a repository, which `repositories` does not tell. No request after it was read to its end. */
+  emptyCollections(call: Call): Promise<readonly string[]>;
   /** What is attached to an image by a `subject`: signatures, SBOMs. */
   referrers(image: ImageInfo, call: Call): Promise<readonly Referrer[]>;
 }
@@ -190,5 +192,6 @@ const POWER_NAMES: Record<keyof Capabilities, string> = {
   search: "search",
   labels: "list labels",
   createCollection: "create collections",
+  emptyCollections: "list collections",
   referrers: "tell what is attached to an image",
 };

@@ -242,12 +242,13 @@ describe("a library", () => {
     expect(await user.run(["pull", "dinosaur/avocado:ripe"])).toMatchObject({ status: 3, stdout: "" });
   });
 
-  it("says quota and page of what was pushed, several tags of one upload", async () => {
+  it("says the quota of what was pushed, several tags of one upload, and no page that there is not", async () => {
     await atHome();
     const run = await user.run(["push", SIGNED, "library://vanessa/lab/signed:1,2"]);
     expect(run).toMatchObject({ status: 0, stdout: `library://vanessa/lab/signed:sha256.${await hexOf(SIGNED)}\n` });
     expect(run.stderr).toContain("Library storage: using 41.6 KiB out of unlimited quota\n");
-    expect(run.stderr).toContain(`Container URL: ${served.url}/`);
+    // The embedded server has no page for people.
+    expect(run.stderr).not.toContain("Container URL");
     expect(await ok(user.run(["list", "lab/signed"]))).toBe("lab/signed:1\nlab/signed:2\n");
     const again = await user.run(["push", SIGNED, "library://vanessa/lab/signed:3"]);
     expect(again.stderr).toContain("the registry holds this image already; only names were set\n");
@@ -292,6 +293,25 @@ describe("a library", () => {
     expect(refused.stderr).toContain("This tag exists, and is frozen.");
     await ok(user.run(["-q", "pull", "-o", "x.sif", "lab/frozen:1"]));
     expect(await hexOf(user.path("x.sif"))).toBe(await hexOf(TINY));
+  });
+
+  it("lists a collection that was made and is empty still, for those who may see it", async () => {
+    await atHome();
+    await ok(user.run(["collection", "create", "unfilled"]));
+    await ok(user.run(["collection", "create", "unfilled-secret", "--private"]));
+    expect(await ok(user.run(["list", "unfilled"]))).toBe("unfilled/\n");
+    expect(JSON.parse(await ok(user.run(["list", "unfilled", "--json"])))).toEqual({
+      schemaVersion: 1,
+      containers: [],
+      emptyCollections: ["unfilled"],
+    });
+    expect(await ok(user.run(["list"]))).toContain("unfilled-secret/\n");
+    await using other = await User.create();
+    await atHome(other, "paul");
+    expect(await ok(other.run(["list"]))).not.toContain("unfilled-secret");
+    await ok(user.run(["push", "-U", TINY, "unfilled/tool:1"]));
+    expect(await ok(user.run(["list", "unfilled", "-l"]))).not.toContain("unfilled/\n");
+    expect(await ok(user.run(["list", "unfilled"]))).toBe("unfilled/tool:1\n");
   });
 
   it("keeps a private collection from everybody else, by every protocol", async () => {
@@ -403,7 +423,7 @@ describe("a server that is open to everybody", () => {
     expect(await ok(user.run([...at, "search", "avo"]))).toMatch(/^dinosaur\/avocado:delicious\tdelicious\tamd64\t/);
     await ok(user.run([...at, "tag", "dinosaur/avocado:delicious", "ripe"]));
     expect(await ok(user.run([...at, "delete", "-f", "dinosaur/avocado:delicious"]))).toContain("delicious");
-    expect(await ok(user.run([...at, "list"]))).toBe("dinosaur/avocado:ripe\n");
+    expect(await ok(user.run([...at, "list"]))).toBe("dinosaur/avocado:ripe\ntools/\n");
     await open.stop();
   });
 });

@@ -55,6 +55,18 @@ describe("repositories", () => {
     ]);
   });
 
+  it("do not tell of collections without any, which were never seen: those are told apart, without another request", async () => {
+    server.peer.add("lab/app:1", BYTES);
+    server.peer.add(`torn/app:${DUMMY}`, BYTES);
+    server.peer.collections.set("dinosaur", { name: "dinosaur", owner: "vanessa", private: false });
+    const empty = () => capability(client.registry, "emptyCollections")(client.call);
+    expect(await repositories()).toEqual(["lab/app"]);
+    expect(await empty()).toEqual(["torn", "dinosaur"]);
+    expect(server.story()).toHaveLength(1);
+    expect(await empty()).toEqual(["torn", "dinosaur"]);
+    expect(server.story()).toHaveLength(2);
+  });
+
   it("are fetched as the consumer goes on", async () => {
     for (let at = 0; at < 5; at += 1) server.peer.add(`lab${at}/app:1`, BYTES);
     server.peer.pageSize = 2;

@@ -58,11 +58,25 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   /** Tags that came with a listing of repositories, until they are asked for or something changes. */
   const listed = new Map<RepoPath, readonly Tag[]>();
 
+  /** Collections that the last whole listing of repositories found empty, until they are asked for. */
+  let empty: readonly string[] | undefined;
+
   async function* repositories(call: Call): AsyncGenerator<RepoPath> {
-    for await (const { path, tags } of containers(api, call)) {
+    const found: string[] = [];
+    for await (const { path, tags } of containers(api, call, (collection) => found.push(collection))) {
       listed.set(path, tags);
       yield path;
     }
+    empty = found;
+  }
+
+  async function emptyCollections(call: Call): Promise<readonly string[]> {
+    const known = empty;
+    empty = undefined;
+    if (known !== undefined) return known;
+    const found: string[] = [];
+    for await (const _ of containers(api, call, (collection) => found.push(collection)));
+    return found;
   }
 
   async function* tags(path: RepoPath, call: Call): AsyncGenerator<Tag> {
@@ -153,6 +167,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     },
     search: (query, choice, call) => find(query, choice, call),
     labels: (filter, call) => labels(api, filter, call),
+    emptyCollections,
     ...(bearer === undefined
       ? {}
       : { createCollection: (collection, choice, call) => createCollection(api, collection, choice, call) }),

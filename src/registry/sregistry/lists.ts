@@ -2,7 +2,7 @@
 import type { Call } from "../../call.ts";
 import { count, type Decoder, field, list, object, optional, string } from "../../decode.ts";
 import { SregistryError } from "../../errors.ts";
-import { isTag } from "../../reference/name.ts";
+import { isRepoPath, isTag } from "../../reference/name.ts";
 import type { RepoPath, Tag } from "../../reference/reference.ts";
 import type { SearchHit, SearchOptions } from "../registry.ts";
 import type { SregistryApi } from "./api.ts";
@@ -84,9 +84,16 @@ function nextQuery({ name, base }: SregistryApi, next: string | undefined): stri
   throw new SregistryError("REPLY_INVALID", `${name} names a next page that is no URL`);
 }
 
-/** Containers with their tags, in the server's order; those of unfinished pushes alone are left out. */
-export async function* containers(api: SregistryApi, call: Call): AsyncGenerator<Listed> {
+/** Containers with their tags, in the server's order; those of unfinished pushes alone are left out. `onEmpty`: told of a collection without any. */
+export async function* containers(
+  api: SregistryApi,
+  call: Call,
+  onEmpty: (collection: string) => void = () => undefined,
+): AsyncGenerator<Listed> {
   for await (const collection of collections(api, call)) {
+    if (collection.containers.every(({ tag }) => isUnfinished(tag)) && isRepoPath(collection.name, "library")) {
+      onEmpty(collection.name);
+    }
     const found = new Map<string, Tag[]>();
     for (const { name, tag } of collection.containers) {
       if (isUnfinished(tag)) continue;
