@@ -21,6 +21,8 @@ export interface OldClientSettings {
   readonly environment: OldClient | undefined;
   /** Of `~/.sregistry`, where the environment names no other server. */
   readonly file: OldClient | undefined;
+  /** SREGISTRY_CLIENT, of the environment or else of `~/.sregistry`, where `backend activate` put it. */
+  readonly backend: string | undefined;
 }
 
 /** @throws SregistryError CONFIG_INVALID naming what is broken: a login that cannot be read is not "no login". */
@@ -30,6 +32,7 @@ export async function loadOldClient(env: Environment, home: string): Promise<Old
   const section = sectionOf(secrets, path);
   const stored = (modern: string, legacy: string): string | undefined =>
     text(section, modern, path) ?? text(section, legacy, path);
+  const backend = text(env, "SREGISTRY_CLIENT", "the environment") ?? text(secrets, "SREGISTRY_CLIENT", path);
   const variable = (name: string): string | undefined => text(env, name, "the environment");
   const base = variable("SREGISTRY_REGISTRY_BASE");
   const fileBase = stored("SREGISTRY_REGISTRY_BASE", "base");
@@ -51,6 +54,7 @@ export async function loadOldClient(env: Environment, home: string): Promise<Old
   return {
     environment: named === undefined ? undefined : client(named, same ? [variables, written] : [variables]),
     file: kept === undefined ? undefined : client(kept, same ? [variables, written] : [written]),
+    backend,
   };
 }
 

@@ -54,6 +54,15 @@ describe("~/.sregistry", () => {
     expect(await load()).toEqual(nothing);
   });
 
+  it("says which backend is active (`backend activate`), after the variable of the same name", async () => {
+    const backend = async (env = {}) => (await loadOldClient(env, home)).backend;
+    expect(await backend()).toBeUndefined();
+    await write({ ...MODERN, SREGISTRY_CLIENT: "registry" });
+    expect(await backend()).toBe("registry");
+    expect(await backend({ SREGISTRY_CLIENT: "hub" })).toBe("hub");
+    expect(await backend({ SREGISTRY_CLIENT: "" })).toBe("registry");
+  });
+
   it("is read in the style of the last version", async () => {
     await write(MODERN);
     expect(await load()).toEqual({
