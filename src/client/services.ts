@@ -117,8 +117,10 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     baseUrl: transports.baseUrl,
     library: libraries.open,
     shub: libraries.shub,
-    // The old client chose what it spoke by this variable.
-    protocol: flags.protocol ?? (env["SREGISTRY_CLIENT"] === "registry" ? "hmac" : "auto"),
+    // The old client chose what it spoke by its backend.
+    protocol: async () =>
+      flags.protocol ?? ((await libraries.logins.oldClient()).backend === "registry" ? "hmac" : "auto"),
+    protocolAsked: flags.protocol,
     parallel: parallelSettings(env, log),
     uploadSessions,
     hostRules: config.hosts,

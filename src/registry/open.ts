@@ -1,4 +1,5 @@
 /** Reference -> Registry: the only place that chooses an endpoint's implementation. */
+import { SregistryError } from "../errors.ts";
 import type { Transport } from "../http/transport.ts";
 import { parseHost } from "../reference/host.ts";
 import type { Host, PlacedReference } from "../reference/reference.ts";
@@ -41,7 +42,10 @@ export interface Endpoints {
   library(host: Host | undefined): Promise<LibraryEndpoint>;
   /** A Singularity Registry Server among the known endpoints, for private images; undefined for any other host. */
   shub(host: Host): Promise<SregistryEndpoint | undefined>;
-  readonly protocol: Protocol;
+  /** How a Singularity Registry Server is spoken to. */
+  protocol(): Promise<Protocol>;
+  /** What the user asked for by name: an endpoint that cannot do it is refused. Undefined: nothing. */
+  readonly protocolAsked?: Protocol | undefined;
   /** Of downloads in parallel ranges, where the user says: connections and bytes. */
   readonly parallel: { readonly concurrency?: number; readonly partSize?: number };
   readonly uploadSessions: UploadSessions;
@@ -66,6 +70,27 @@ export function createOpener(endpoints: Endpoints): Opener {
 }
 
 async function open(reference: PlacedReference, endpoints: Endpoints): Promise<Registry> {
+  const registry = await choose(reference, endpoints);
+  requireProtocol(registry, reference, endpoints);
+  return registry;
+}
+
+/** `--protocol` chooses among those of a Singularity Registry Server. @throws SregistryError UNSUPPORTED at anything else. */
+function requireProtocol({ name }: Registry, { scheme }: PlacedReference, { protocolAsked }: Endpoints): void {
+  const other = scheme === "local" || scheme === "oras" || scheme === "docker";
+  if (!other || protocolAsked === undefined || protocolAsked === "auto") return;
+  throw noProtocol(name, protocolAsked);
+}
+
+function noProtocol(name: string, protocol: Protocol): SregistryError {
+  return new SregistryError(
+    "UNSUPPORTED",
+    `${name} is no Singularity Registry Server: it cannot be spoken to with --protocol ${protocol}`,
+    { hint: "leave --protocol out, or name such a server with --registry" },
+  );
+}
+
+async function choose(reference: PlacedReference, endpoints: Endpoints): Promise<Registry> {
   switch (reference.scheme) {
     case "local": {
       const { createLocalRegistry, openStore } = await import("./local/index.ts");
@@ -90,6 +115,7 @@ async function openOci(host: Host, baseUrl: URL, transport: Transport, endpoints
 async function openLibrary(endpoint: LibraryEndpoint, endpoints: Endpoints): Promise<Registry> {
   const { createLibraryRegistry } = await import("./library/index.ts");
   const { name, base, front, transport, sregistry } = endpoint;
+  if (sregistry === undefined && endpoints.protocolAsked === "hmac") throw noProtocol(name, "hmac");
   const { createOciRegistry } = await import("./oci/index.ts");
   const library = createLibraryRegistry({
     name,
@@ -119,7 +145,7 @@ async function openLibrary(endpoint: LibraryEndpoint, endpoints: Endpoints): Pro
     transport: signing,
     bearer: transport,
     canSign,
-    protocol: endpoints.protocol,
+    protocol: await endpoints.protocol(),
   });
 }
 

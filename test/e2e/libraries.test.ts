@@ -401,6 +401,31 @@ describe("the old client's protocol", () => {
     expect(await ok(user.run(["list", "old"]))).toBe("old/file:1\n");
   });
 
+  it("is spoken where ~/.sregistry says which backend is active, without any variable", async () => {
+    const registry = { base: served.url, username: "vanessa", token: tokens.vanessa };
+    const write = (more: object) => writeFile(user.path(".sregistry"), JSON.stringify({ registry, ...more }));
+    await write({});
+    // The library protocol wants a signature, the old one does not.
+    expect(await user.run(["push", TINY, "old/active:1"])).toMatchObject({ status: 6 });
+    await write({ SREGISTRY_CLIENT: "registry" });
+    await ok(user.run(["push", TINY, "old/active:1"]));
+    expect(await user.run(["--protocol", "library", "push", TINY, "old/active:2"])).toMatchObject({ status: 6 });
+  });
+
+  it.each([
+    ["local://lab/tool:1", "the local store"],
+    ["oras://HOST/lab/tool:1", "registry HOST"],
+  ])("is refused by name at what is no such server, and not passed over in silence (%s)", async (reference, name) => {
+    const run = await user.run(["--protocol", "hmac", "push", TINY, reference.replace("HOST", served.host)]);
+    expect(run).toEqual({
+      status: 8,
+      stdout: "",
+      stderr:
+        `error: ${name.replace("HOST", served.host)} is no Singularity Registry Server: it cannot be spoken to with --protocol hmac\n` +
+        "hint: leave --protocol out, or name such a server with --registry\n",
+    });
+  });
+
   it("says who was refused, and why", async () => {
     const wrong = { ...env(), SREGISTRY_REGISTRY_TOKEN: "0".repeat(40) };
     const run = await user.run(["push", TINY, "meowmeow/other:1"], { env: wrong });
