@@ -2,9 +2,10 @@
  * Our own configuration: the user's config.yaml over the site's in /etc. What Singularity shares is not here, since its own
  * files must not hold keys it does not know.
  */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { geteuid } from "node:process";
-import { SregistryError } from "../errors.ts";
+import { SregistryError, systemCode } from "../errors.ts";
 import type { Host } from "../reference/reference.ts";
 import { readSmallFile, type SmallFile } from "../transfer/small-file.ts";
 import type { HostSettings, Settings } from "./settings.ts";
@@ -68,24 +69,35 @@ async function loadNamed(file: string, home: string): Promise<Layer> {
 async function loadLayer(file: string, home: string): Promise<Layer | undefined> {
   const found = await readSmallFile(file);
   if (found === undefined) return undefined;
-  refuseForeign(file, found);
+  await refuseForeign(file, found, home);
   // Most users have no file of their own, so the parser is loaded for those who do.
   const { parseSettings } = await import("./settings.ts");
   return parseSettings(found.text, file, home);
 }
 
 /** It says whom to trust: nobody but the user and the administrator may have written it. */
-function refuseForeign(file: string, { stat }: SmallFile): void {
-  const uid = geteuid?.();
-  if (uid !== undefined && stat.uid !== uid && stat.uid !== 0) {
-    throw new SregistryError("CONFIG_INVALID", `${file} belongs to another user (uid ${stat.uid}): it is not read`, {
-      hint: `chown ${uid} ${file}`,
+async function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile, home: string): Promise<void> {
+  const me = geteuid?.();
+  if (me !== undefined && uid !== me && uid !== 0 && !(await isSudo(me, uid, home))) {
+    throw new SregistryError("CONFIG_INVALID", `${file} belongs to another user (uid ${uid}): it is not read`, {
+      hint: `chown ${me} ${file}`,
     });
   }
-  if ((stat.mode & 0o002) !== 0) {
+  if ((mode & 0o002) !== 0) {
     throw new SregistryError("CONFIG_INVALID", `${file} can be changed by everybody: it is not read`, {
       hint: `chmod o-w ${file}`,
     });
+  }
+}
+
+/** Root with somebody's HOME reads that somebody's file. */
+async function isSudo(me: number, owner: number, home: string): Promise<boolean> {
+  if (me !== 0) return false;
+  try {
+    return (await stat(home)).uid === owner;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return false;
+    throw error;
   }
 }
 

@@ -5,14 +5,14 @@ import { geteuid } from "node:process";
 import { silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
-import { writeFileAtomic } from "../transfer/atomic.ts";
+import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
 import { diskError } from "../transfer/disk.ts";
 import { withFileLock } from "../transfer/file-lock.ts";
 import { readSmallFile } from "../transfer/small-file.ts";
 import { editYaml, type YamlEdit, type YamlMap } from "../yaml/document.ts";
 import type { RemoteFileOptions } from "./files.ts";
 import { loadRemotes, type Remotes } from "./remotes.ts";
-import { hasControl, parseRemoteFile, type RemoteEntry } from "./schema.ts";
+import { hasControl, parseRemoteFile, type RemoteEntry, type RemoteFile } from "./schema.ts";
 
 export interface NewRemote {
   readonly name: string;
@@ -162,7 +162,8 @@ async function editFile(options: RemoteFileOptions, signal: AbortSignal, work: C
       const remotes = await loadRemotes({ ...options, log: silentLog });
       const changed = editYaml(text, path, (edit) => work(remotes, edit));
       // What Singularity could not read is not written: its words would come at the next command only.
-      parseRemoteFile(changed, path);
+      const written = parseRemoteFile(changed, path);
+      if (hasNewToken(written, remotes)) await refuseWritable(path, found?.stat.mode);
       if (changed === text && mode === PRIVATE) return;
       await writeFileAtomic(path, changed, { mode: () => PRIVATE });
       if (mode !== PRIVATE)
@@ -170,6 +171,28 @@ async function editFile(options: RemoteFileOptions, signal: AbortSignal, work: C
     },
     { signal },
   );
+}
+
+/** A remove or a logout goes on: it takes a secret away. */
+function hasNewToken(written: RemoteFile, { remotes }: Remotes): boolean {
+  return [...written.remotes].some(
+    ([name, { token }]) => token !== undefined && token.reveal() !== remotes.get(name)?.token?.reveal(),
+  );
+}
+
+/** Whoever can change it can put another address beside the token, by which the next command sends it there. */
+async function refuseWritable(path: string, mode = 0): Promise<void> {
+  const open = (bits: number): boolean => (bits & 0o022) !== 0;
+  if (open(mode)) throw writable(path);
+  for (const directory of new Set([dirname(path), dirname(await finalTarget(path))])) {
+    if (open((await stat(directory)).mode)) throw writable(directory);
+  }
+}
+
+function writable(path: string): SregistryError {
+  return new SregistryError("CONFIG_INVALID", `${path} can be changed by other users: no token is kept there`, {
+    hint: `chmod go-w ${path}`,
+  });
 }
 
 async function makeDirectory(path: string): Promise<void> {

@@ -1,8 +1,9 @@
 /** The remotes that the user has: their own file over the administrator's, put together as Singularity does it. */
+import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { geteuid } from "node:process";
 import { type Log, silentLog } from "../call.ts";
-import { SregistryError } from "../errors.ts";
+import { SregistryError, systemCode } from "../errors.ts";
 import { readSmallFile, type SmallFile } from "../transfer/small-file.ts";
 import { type RemoteFileOptions, remoteFiles } from "./files.ts";
 import { NO_REMOTES, parseRemoteFile, type RemoteEntry, type RemoteFile } from "./schema.ts";
@@ -43,7 +44,7 @@ export async function loadRemotes(options: RemoteFileOptions): Promise<Remotes> 
   const { log = silentLog } = options;
   const files = await remoteFiles(options);
   const found = await readSmallFile(files.user);
-  if (found !== undefined) refuseForeign(files.user, found);
+  if (found !== undefined) await refuseForeign(files.user, found, options.home);
   const user = found === undefined ? undefined : parseRemoteFile(found.text, files.user, log);
   const system = await readSystem(files.system, log);
   return { path: files.user, ...merged(user, system, files.user) };
@@ -64,9 +65,9 @@ async function readSystem(files: readonly string[], log: Log): Promise<SystemFil
 }
 
 /** It says where tokens go: nobody but the user and the administrator may have written it. */
-function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile): void {
+async function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile, home: string): Promise<void> {
   const me = geteuid?.();
-  if (me !== undefined && uid !== me && uid !== 0) {
+  if (me !== undefined && uid !== me && uid !== 0 && !(await isSudo(me, uid, home))) {
     throw new SregistryError("CONFIG_INVALID", `${file} belongs to another user (uid ${uid}): it is not read`, {
       hint: "set SINGULARITY_CONFIGDIR to a directory of yours, or use --config FILE",
     });
@@ -75,6 +76,17 @@ function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile): void {
     throw new SregistryError("CONFIG_INVALID", `${file} can be changed by everybody: it is not read`, {
       hint: `chmod 600 ${file}`,
     });
+  }
+}
+
+/** Root with somebody's HOME reads that somebody's file. */
+async function isSudo(me: number, owner: number, home: string): Promise<boolean> {
+  if (me !== 0) return false;
+  try {
+    return (await stat(home)).uid === owner;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return false;
+    throw error;
   }
 }
 

@@ -196,6 +196,9 @@ hosts: { "*.org": { mode: monolithic }, "*.lab.org": { mode: monolithic }, a.org
     await write(userFile, "registry: local\n");
     await chown(userFile, 1234, 1234);
     expect((await failure(load())).message).toBe(`${userFile} belongs to another user (uid 1234): it is not read`);
+    // sudo with the HOME of the user who calls it.
+    await chown(home, 1234, 1234);
+    expect((await load()).registry).toBe("local");
   });
 
   it("takes XDG_CONFIG_HOME only when it is absolute", () => {

@@ -362,6 +362,14 @@ describe("loadRemotes", () => {
     );
     expect(await problem(edits().add(lab))).toContain("belongs to another user");
   });
+
+  it("is read by root with the HOME of whom it belongs to (sudo), and not written", async () => {
+    if (getuid?.() !== 0) return;
+    await write(file, WRITTEN);
+    for (const path of [home, dirname(file), file]) await chown(path, 4242, 4242);
+    expect((await load()).remotes.has("two")).toBe(true);
+    expect(await problem(edits().add(lab))).toContain("belongs to another user (uid 4242): no remote is kept there");
+  });
 });
 
 describe("remoteEdits", () => {
@@ -507,6 +515,29 @@ Remotes:
   it("does not touch the disk for a logout of nobody", async () => {
     await edits().removeToken("SylabsCloud");
     expect(await readdir(dirname(file))).toEqual([]);
+  });
+
+  it("keeps no token in a directory or file that a group or everybody can change", async () => {
+    const token = new Secret("8c5ea955d96570000c72f9609a3afcf60986abf1");
+    await write(file, WRITTEN);
+    const refused = async (): Promise<string> => (await problem(edits().setToken("two", token))) ?? "";
+    for (const mode of [0o770, 0o702]) {
+      await chmod(dirname(file), mode);
+      expect(await refused()).toBe(
+        "CONFIG_INVALID ~/.singularity can be changed by other users: no token is kept there",
+      );
+    }
+    const { hint } = await failureOf(edits().setToken("two", token));
+    expect(hint).toBe(`chmod go-w ${dirname(file)}`);
+    // What writes no new secret goes on, a logout above all.
+    await edits().use("two");
+    await edits().removeToken("two");
+    await chmod(dirname(file), 0o700);
+    await chmod(file, 0o660);
+    expect(await refused()).toContain("remote.yaml can be changed by other users: no token is kept there");
+    await chmod(file, 0o600);
+    await edits().setToken("two", token);
+    expect((await load()).remotes.get("two")?.token?.reveal()).toBe(token.reveal());
   });
 
   it("makes a file that others can read private, and says so", async () => {
