@@ -198,6 +198,26 @@ describe("names", () => {
     expect(peer.story()[0]).toBe("GET /v1/entities/lab");
   });
 
+  it.each([
+    ["a page with 403", 403, { headers: { "content-type": "text/html" }, body: "<h1>403 Forbidden</h1>" }],
+    ["429", 429, said({ detail: "Request was throttled." })],
+  ])(
+    "a server that has reached its limit (%s) does not stay silent on whose it is: try later",
+    async (_, status, body) => {
+      const { peer, client } = await site("srs");
+      peer.faults.on({ path: /\/v1\/entities$/ }, reply(status, body));
+      const { code } = await failureOf(client.push("tools/app:1.0", BYTES));
+      expect([code, EXIT_STATUS.RATE_LIMITED]).toEqual(["RATE_LIMITED", 75]);
+      expect(new Set(peer.story())).toEqual(new Set(["GET /v1/entities"]));
+    },
+  );
+
+  it("an empty 403 that calls itself a page is a login that is not known", async () => {
+    const { peer, client } = await site("srs");
+    peer.faults.on({ path: /\/v1\/entities$/ }, reply(403, { headers: { "content-type": "text/html" } }));
+    expect(await failureOf(client.push("tools/app:1.0", BYTES))).toMatchObject({ code: "UNAUTHORIZED" });
+  });
+
   it("when nobody says, the entity is to be written out", async () => {
     const { client } = await site("legacy");
     expect(await failureOf(client.push("tools/app:1.0", BYTES))).toEqual({

@@ -303,6 +303,11 @@ describe("a collection", () => {
     });
   });
 
+  it("of a day whose requests are used up (403 with a page) wants patience, and no token", async () => {
+    server.faults.on({ path: /\/v1\/entities$/ }, reply(403, HTML));
+    expect(await failureOf(create("lab"))).toMatchObject({ code: "RATE_LIMITED" });
+  });
+
   it("of signs only is no name", async () => {
     expect((await failureOf(create("_._"))).code).toBe("REFERENCE_INVALID");
     expect(server.story()).toEqual([]);

@@ -3,7 +3,9 @@ import type { Call } from "../../call.ts";
 import { type Decoder, field, object, optional, string } from "../../decode.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { discard, ERROR_LIMIT, readUpTo } from "../../http/body.ts";
+import { isHtml } from "../../http/media-type.ts";
 import { createRetryPolicy, isTransient } from "../../http/retry-policy.ts";
+import { dailyLimit } from "../daily-limit.ts";
 import type { LibraryApi } from "./api.ts";
 import { type ContainerRecord, containerRecord, type NamedRecord, namedRecord } from "./records.ts";
 
@@ -78,11 +80,14 @@ async function askName(
 ): Promise<string | undefined> {
   const accept = [200, 400, 401, 403, 404, 405, 406, 500];
   const response = await api.send({ method: "GET", url: api.url(route), accept }, call);
-  if (response.status !== 200) {
+  const limited = response.status === 403 && isHtml(response);
+  if (response.status !== 200 && !limited) {
     await discard(response);
     return undefined;
   }
   const { bytes } = await readUpTo(response, ERROR_LIMIT);
+  // Django calls an empty answer text/html too.
+  if (limited && bytes.length > 0) throw dailyLimit(api.name);
   try {
     return decode(JSON.parse(new TextDecoder().decode(bytes)), route);
   } catch (error) {

@@ -2,10 +2,11 @@
 import type { Call } from "../../call.ts";
 import { type Decoder, field, object, optional, string } from "../../decode.ts";
 import { SregistryError } from "../../errors.ts";
-import { discard, readJson } from "../../http/body.ts";
+import { discard, ERROR_LIMIT, readJson, readUpTo } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
 import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
+import { dailyLimit } from "../daily-limit.ts";
 import type { CollectionInfo } from "../registry.ts";
 import { tokenLogin } from "../token-login.ts";
 import { jsonBody, refused, type SregistryApi } from "./api.ts";
@@ -62,7 +63,9 @@ const entityDecoder: Decoder<string> = (value, where) =>
 async function ownEntity(api: SregistryApi, call: Call): Promise<string> {
   const response = await api.sendAsUser({ method: "GET", path: "/v1/entities", accept: [200, 401, 403, 404] }, call);
   if (response.status === 200 && !isHtml(response)) return readJson(response, entityDecoder);
-  await discard(response);
+  const { bytes } = await readUpTo(response, ERROR_LIMIT);
+  // Django calls an empty answer text/html too.
+  if (response.status === 403 && isHtml(response) && bytes.length > 0) throw dailyLimit(api.name);
   throw new SregistryError("UNAUTHORIZED", `${api.name} wants a token for this, and has none from you that it knows`, {
     status: response.status,
     hint: tokenLogin(api.base),
