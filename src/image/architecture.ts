@@ -1,4 +1,5 @@
 /** CPU architectures under their Go names, as SIF headers code them and as Node and uname name the host's. */
+import { arch, endianness } from "node:os";
 
 /** SIF format, global header: two digits. `00` is unknown. */
 const BY_SIF_CODE: ReadonlyMap<string, string> = new Map([
@@ -49,6 +50,11 @@ const BY_OTHER_NAME: ReadonlyMap<string, string> = new Map([
 /** `process.arch` or `uname -m` -> Go's name; names that are the same pass through, as do words that are none. */
 export function goArchitecture(name: string): string {
   return BY_OTHER_NAME.get(name) ?? name;
+}
+
+/** Go's name of this machine's. Node says ppc64 for POWER of either byte order, and POWER9 runs Linux with the little one. */
+export function hostArchitecture(name: string = arch(), order: "BE" | "LE" = endianness()): string {
+  return name === "ppc64" && order === "LE" ? "ppc64le" : goArchitecture(name);
 }
 
 /** What a user types, a variant included: `aarch64` -> `arm64`, `armhf/v7` -> `arm/v7`. */

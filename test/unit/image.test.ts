@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { askedArchitecture, goArchitecture } from "../../src/image/architecture.ts";
+import { askedArchitecture, goArchitecture, hostArchitecture } from "../../src/image/architecture.ts";
 import { readImage, readImageMetadata } from "../../src/image/read.ts";
 import { bytesReader, type ImageReader, windowedReader } from "../../src/image/reader.ts";
 import { readSif, requireSif } from "../../src/image/sif.ts";
@@ -517,4 +517,14 @@ test.each([
   ["", ""],
 ])("%s, as a user asks for it, is %s", (word, asked) => {
   expect(askedArchitecture(word)).toBe(asked);
+});
+
+test.each([
+  ["ppc64", "LE", "ppc64le"],
+  ["ppc64", "BE", "ppc64"],
+  ["x64", "LE", "amd64"],
+  ["arm64", "LE", "arm64"],
+  ["s390x", "BE", "s390x"],
+] as const)("a machine that Node calls %s (%s) asks for %s: POWER9 never found its images", (name, order, go) => {
+  expect(hostArchitecture(name, order)).toBe(go);
 });

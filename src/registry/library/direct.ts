@@ -8,6 +8,7 @@ import { isCode, SregistryError } from "../../errors.ts";
 import { ERROR_LIMIT, readUpTo } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
 import { requireFollowable } from "../../http/redirect.ts";
+import { hostArchitecture } from "../../image/architecture.ts";
 import { formatReference } from "../../reference/format.ts";
 import { parseHost } from "../../reference/host.ts";
 import { isRepoPath, parseTag } from "../../reference/name.ts";
@@ -15,7 +16,6 @@ import type { PlacedReference, Selector } from "../../reference/reference.ts";
 import { Secret } from "../../secret.ts";
 import type { BodyPart, ByteRange, ImageInfo, Registry, ResolveOptions } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
-import { hostArchitecture } from "./image-name.ts";
 
 export interface Direct {
   /** Undefined: the image is the library's own to give. */

@@ -1,16 +1,10 @@
 /** How an image is named in the API's paths. */
-import { arch } from "node:os";
 import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
-import { goArchitecture } from "../../image/architecture.ts";
 import { digestAlgorithm, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import type { LibraryApi } from "./api.ts";
-
-export function hostArchitecture(): string {
-  return goArchitecture(arch());
-}
 
 /** `entity/collection/container:tag`, or by content `...:sha256.<hex>`. @throws SregistryError REFERENCE_INVALID. */
 export async function imageName(api: LibraryApi, reference: PlacedReference, call: Call): Promise<string> {

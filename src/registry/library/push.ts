@@ -2,6 +2,7 @@
 import type { Call, Task } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import type { RetryLimits } from "../../http/retry-policy.ts";
+import { hostArchitecture } from "../../image/architecture.ts";
 import { type Digest, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference, Tag } from "../../reference/reference.ts";
@@ -10,7 +11,6 @@ import type { PushRequest, PushResult } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
 import { type Completed, type ImageUpload, removeRow } from "./complete.ts";
 import { digestsOf, type FileDigests } from "./digests.ts";
-import { hostArchitecture } from "./image-name.ts";
 import { savedParts, sendParts } from "./multipart.ts";
 import { findOrMake, makePlace, type Place, pushPath } from "./place.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";

@@ -6,13 +6,14 @@ import { discard } from "../../http/body.ts";
 import { isHtml } from "../../http/media-type.ts";
 import { requireFollowable } from "../../http/redirect.ts";
 import type { Auth, HttpResponse } from "../../http/transport.ts";
+import { hostArchitecture } from "../../image/architecture.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import { remember } from "../../secret.ts";
 import { rangedPart } from "../ranged.ts";
 import type { BodyPart, ByteRange, ImageInfo, ResolveOptions } from "../registry.ts";
 import { type LibraryApi, readData, refusal, WITH_TOKEN } from "./api.ts";
-import { hostArchitecture, imageName } from "./image-name.ts";
+import { imageName } from "./image-name.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
 
 /** What `resolve` learnt of an image, for the reads that follow. */

@@ -1,8 +1,7 @@
 /** References -> SIFs of the store: by tag, by manifest digest, by the digest of the SIF itself, by architecture. */
 import { readFile } from "node:fs/promises";
-import { arch } from "node:os";
 import { SregistryError } from "../../errors.ts";
-import { goArchitecture } from "../../image/architecture.ts";
+import { hostArchitecture } from "../../image/architecture.ts";
 import { sifLayer } from "../../image/artifact.ts";
 import { configMetadata } from "../../image/config.ts";
 import { type Descriptor, type Document, LARGEST_DOCUMENT, type Manifest } from "../../image/document.ts";
@@ -33,7 +32,7 @@ export async function findImage(
   if (entry === undefined) throw notFound(reference, index);
   const document = await readDocument(repository, entry);
   if (document.kind === "manifest") return { entry, manifest: document };
-  const chosen = chooseByArchitecture(document, architecture, goArchitecture(arch()));
+  const chosen = chooseByArchitecture(document, architecture, hostArchitecture());
   const manifest = await readDocument(repository, chosen);
   if (manifest.kind === "manifest") return { entry: chosen, manifest };
   throw new SregistryError("IMAGE_INVALID", `${formatReference(reference)} is an index of indexes`);

@@ -1,8 +1,7 @@
 /** The images of a repository as the protocol knows them: by the hash of their bytes, with the tags that lead to them. */
 import { stat } from "node:fs/promises";
-import { arch } from "node:os";
 import { isCode } from "../../errors.ts";
-import { goArchitecture } from "../../image/architecture.ts";
+import { hostArchitecture } from "../../image/architecture.ts";
 import { sifLayer } from "../../image/artifact.ts";
 import type { Descriptor, Document, Manifest } from "../../image/document.ts";
 import { chooseByArchitecture } from "../../image/platform.ts";
@@ -124,7 +123,7 @@ export function entryOfTag(index: RepositoryIndex | undefined, tag: Tag): Entry 
 async function chosen(repository: Repository, entry: Entry, architecture?: string): Promise<Digest | undefined> {
   const document = await repository.document(entry);
   if (document?.kind !== "index") return document === undefined ? undefined : entry.digest;
-  return chooseByArchitecture(document, architecture, goArchitecture(arch())).digest;
+  return chooseByArchitecture(document, architecture, hostArchitecture()).digest;
 }
 
 async function noImage(repository: Repository, digest: Digest, tag: Tag): Promise<Failure> {
