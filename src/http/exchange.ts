@@ -4,8 +4,9 @@
  */
 import { Readable } from "node:stream";
 import { SregistryError } from "../errors.ts";
-import { responseHeaders } from "./headers.ts";
+import { codingRefusal, responseHeaders } from "./headers.ts";
 import { abortError, networkError } from "./network-error.ts";
+import { openBody, sourceError } from "./pour.ts";
 import type { HttpRequest, HttpResponse } from "./transport.ts";
 
 /** What undici hands a handler to steer the exchange with. */
@@ -53,7 +54,7 @@ export class Exchange {
     this.#reject = reject;
     this.#request = request;
     this.#timeouts = timeouts;
-    const opened = request.signal.aborted ? undefined : openBody(request);
+    const opened = request.signal.aborted ? undefined : request.body === undefined ? undefined : openBody(request.body);
     if (opened instanceof Readable) this.#source = opened;
     this.payload = this.#payload(opened);
     request.signal.addEventListener("abort", this.#onAbort, { once: true });
@@ -91,15 +92,9 @@ export class Exchange {
   onResponseStart(controller: Controller, status: number, raw: RawHeaders): void {
     if (status < 200 || this.#over) return;
     const headers = responseHeaders(raw);
-    const coding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-    if (status < 300 && coding !== "" && coding !== "identity") {
-      // Length and digest would be those of other bytes, and decoding is a way to be flooded (undici CVE-2026-22036).
-      this.#fail(
-        new SregistryError(
-          "REPLY_INVALID",
-          `${this.#host} answered with Content-Encoding ${JSON.stringify(coding.slice(0, 80))}, though identity was asked for`,
-        ),
-      );
+    const refusal = codingRefusal(status, headers, this.#host);
+    if (refusal !== undefined) {
+      this.#fail(refusal);
       return;
     }
     const body = new Readable({
@@ -178,21 +173,6 @@ export class Exchange {
 
 function* slices(bytes: Buffer): Generator<Buffer, void, void> {
   for (let at = 0; at < bytes.length; at += SLICE) yield bytes.subarray(at, at + SLICE);
-}
-
-function openBody(request: HttpRequest): Readable | Uint8Array | undefined {
-  try {
-    return request.body?.open();
-  } catch (error) {
-    throw sourceError(error);
-  }
-}
-
-/** A file that cannot be read is not the network's fault. */
-function sourceError(error: unknown): SregistryError {
-  if (error instanceof SregistryError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new SregistryError("DISK", `what was to be sent cannot be read: ${reason}`, { cause: error });
 }
 
 function withResolvers<T>() {

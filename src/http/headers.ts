@@ -34,3 +34,20 @@ export function responseHeaders(
   }
   return headers;
 }
+
+/**
+ * What to say of a body that is encoded though identity was asked for: its length and digest would be those of other bytes,
+ * and decoding is a way to be flooded (undici CVE-2026-22036). Undefined for any other.
+ */
+export function codingRefusal(
+  status: number,
+  headers: ReadonlyMap<string, string>,
+  host: string,
+): SregistryError | undefined {
+  const coding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  if (status >= 300 || coding === "" || coding === "identity") return undefined;
+  return new SregistryError(
+    "REPLY_INVALID",
+    `${host} answered with Content-Encoding ${JSON.stringify(coding.slice(0, 80))}, though identity was asked for`,
+  );
+}

@@ -10,6 +10,16 @@ export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 export interface Body {
   readonly size?: number;
   open(): Readable | Uint8Array;
+  /** The same bytes in large pieces: each is used again once it is taken. For `bulk` requests, where it is there. */
+  pour?(take: Take): Promise<void>;
+}
+
+/** Takes bytes that are only valid until it is done. */
+export type Take = (bytes: Buffer) => Promise<void>;
+
+/** Hands over its bytes in order, one piece at a time. */
+export interface Pourable {
+  pour(take: Take): Promise<void>;
 }
 
 /**
@@ -54,6 +64,8 @@ export interface HttpRequest {
   readonly redirect?: "follow" | "never";
   /** Milliseconds to wait for the answer once the body is sent; default: the transport's. A closing PUT may take long. */
   readonly headersTimeout?: number;
+  /** A body of many MiB, in either direction: worth a connection that does not copy (bulk.ts). */
+  readonly bulk?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -63,7 +75,7 @@ export interface HttpResponse {
   readonly headers: ReadonlyMap<string, string>;
   /** Where the answer came from after redirects. */
   readonly url: URL;
-  /** Must be read to its end or destroyed. Fails with SregistryError NETWORK or TIMEOUT when the connection does. */
+  /** Must be read to its end or destroyed, best by pour.ts. Fails with SregistryError NETWORK or TIMEOUT when the connection does. */
   readonly body: Readable;
 }
 

@@ -2,16 +2,19 @@
  * The wire: one request, one answer of whatever status. The only import of undici. HTTP/1.1 on purpose: large downloads
  * over HTTP/2 break with INTERNAL_ERROR at NGC, GHCR and zot behind nginx (sylabs/singularity#2854).
  */
-import { Socket } from "node:net";
+import { type OnReadOpts, Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { buildConnector, Pool } from "undici";
 import type { Log } from "../call.ts";
 import { SregistryError, systemCode } from "../errors.ts";
+import { bareHost } from "./address.ts";
+import { createBulkClient } from "./bulk.ts";
 import { type TrustOptions, trustContext } from "./ca.ts";
 import { Exchange } from "./exchange.ts";
 import { mergeHeaders } from "./headers.ts";
 import { networkError } from "./network-error.ts";
 import { type Environment, type HttpProxy, proxyFor } from "./proxy.ts";
+import { MAX_HEADER_SIZE } from "./response-head.ts";
 import type { HttpRequest, HttpResponse, Transport } from "./transport.ts";
 
 export interface Timeouts {
@@ -34,9 +37,6 @@ export interface WireOptions extends TrustOptions {
 
 type Connector = buildConnector.connector;
 
-/** Bytes of a header block; presigned Locations and Links stay far below. */
-const MAX_HEADER_SIZE = 32 * 1024;
-
 export function createWire(options: WireOptions): Transport {
   const pools = new Map<string, Promise<Pool>>();
   const connecting = new Set<Socket>();
@@ -54,9 +54,25 @@ export function createWire(options: WireOptions): Transport {
     return { rejectUnauthorized: verified, ...(secureContext === undefined ? {} : { secureContext }) };
   }
 
-  async function direct(url: URL, name: string): Promise<Connector> {
+  async function direct(url: URL, name: string, more: { readonly onread?: OnReadOpts } = {}): Promise<Connector> {
     const tls = url.protocol === "https:" ? await tlsOptions(url.host) : {};
-    return careful(buildConnector({ ...tls, timeout: options.timeouts.connect }), name, connecting);
+    return careful(buildConnector({ ...tls, ...more, timeout: options.timeouts.connect }), name, connecting);
+  }
+
+  const bulk = createBulkClient({
+    timeouts: options.timeouts,
+    connect: async (url, onread) => connected(await direct(url, url.host, { onread }), url),
+  });
+  /** Origins that answer large requests without a length. */
+  const unmeasured = new Set<string>();
+
+  /** Undefined where undici is to be asked. */
+  async function sendBulk(request: HttpRequest): Promise<HttpResponse | undefined> {
+    const { url, body } = request;
+    if (unmeasured.has(url.origin) || (body !== undefined && body.size === undefined)) return undefined;
+    const response = await bulk.send(request, requestHeaders(request, undefined, options));
+    if (response === undefined) unmeasured.add(url.origin);
+    return response;
   }
 
   function makePool(url: URL, connect: Connector): Pool {
@@ -92,6 +108,8 @@ export function createWire(options: WireOptions): Transport {
   return {
     async send(request) {
       const proxy = proxyFor(request.url, options.env);
+      const answered = request.bulk === true && proxy === undefined ? await sendBulk(request) : undefined;
+      if (answered !== undefined) return answered;
       const pool = await poolFor(request.url, proxy);
       return exchange(pool, request, request.url.protocol === "http:" ? proxy : undefined, options);
     },
@@ -99,6 +117,7 @@ export function createWire(options: WireOptions): Transport {
     async close() {
       const open = await Promise.allSettled(pools.values());
       pools.clear();
+      bulk.close();
       for (const socket of connecting) socket.destroy();
       await Promise.all(open.map((pool) => (pool.status === "fulfilled" ? pool.value.destroy() : undefined)));
     },
@@ -111,15 +130,7 @@ function exchange(
   proxy: HttpProxy | undefined,
   options: WireOptions,
 ): Promise<HttpResponse> {
-  const { method, url, body } = request;
-  const headers = mergeHeaders(
-    { "user-agent": options.userAgent, accept: "*/*" },
-    request.headers,
-    { "accept-encoding": "identity" },
-    body?.size === undefined ? undefined : { "content-length": String(body.size) },
-    proxy === undefined ? undefined : { host: url.host },
-    proxy?.authorization === undefined ? undefined : { "proxy-authorization": proxy.authorization },
-  );
+  const { method, url } = request;
   const target = `${url.pathname}${url.search}`;
   const talk = new Exchange(request, options.timeouts);
   pool.dispatch(
@@ -127,7 +138,7 @@ function exchange(
       method,
       // A proxy is asked in absolute form (RFC 9112, section 3.2.2).
       path: proxy === undefined ? target : `${url.origin}${target}`,
-      headers,
+      headers: requestHeaders(request, proxy, options),
       body: talk.payload ?? null,
       // Exchange keeps its own clock: undici's does not watch uploads and counts in whole seconds.
       headersTimeout: 0,
@@ -138,6 +149,30 @@ function exchange(
     talk,
   );
   return talk.response;
+}
+
+function requestHeaders(
+  { url, headers, body }: HttpRequest,
+  proxy: HttpProxy | undefined,
+  { userAgent }: WireOptions,
+): Record<string, string> {
+  return mergeHeaders(
+    { "user-agent": userAgent, accept: "*/*" },
+    headers,
+    { "accept-encoding": "identity" },
+    body?.size === undefined ? undefined : { "content-length": String(body.size) },
+    proxy === undefined ? undefined : { host: url.host },
+    proxy?.authorization === undefined ? undefined : { "proxy-authorization": proxy.authorization },
+  );
+}
+
+/** A connection to `url`'s origin, as undici would ask for it. */
+function connected(connect: Connector, { protocol, host, hostname, port }: URL): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    connect({ protocol, host, hostname: bareHost(hostname), port }, (error, socket) =>
+      error === null ? resolve(socket) : reject(error),
+    );
+  });
 }
 
 /** Names the peer in connection errors, remembers sockets that still connect, and lets early answers through. */
