@@ -50,7 +50,7 @@ export interface Collections {
   get(name: string): Promise<Collection | undefined>;
   /**
    * For a user, `exists` where repositories are already: those become a user's by a push alone.
-   * @throws Failure 403 for a name that begins with another user's.
+   * @throws Failure 403 in the same words for a name that begins with another user's, and for one that the user may not see.
    */
   create(name: string, owner: string | undefined, hidden: boolean): Promise<"created" | "exists">;
   /** Whether any is private, or, with `owned`, somebody's. */
@@ -69,14 +69,14 @@ export function createAccess(store: Store): Access {
     const found = await records.get(collectionOf(path));
     if (found === undefined) await requireOwnName(collectionOf(path), identity);
     if (mayChange(found, identity)) return found;
-    throw new Failure(403, "DENIED", `the collection ${collectionOf(path)} belongs to somebody else`);
+    throw somebodyElses(collectionOf(path));
   }
 
   /** A name that begins with a user's is that user's, though nothing is there yet. */
   async function requireOwnName(collection: string, { user }: Identity): Promise<void> {
     const [first = ""] = collection.split("/");
     if (user === undefined || user === first || (await users.byName(first)) === undefined) return;
-    throw new Failure(403, "DENIED", `the collection ${collection} belongs to somebody else`);
+    throw somebodyElses(collection);
   }
 
   return {
@@ -87,8 +87,11 @@ export function createAccess(store: Store): Access {
       async create(name, owner, hidden) {
         await requireOwnName(name, { user: owner, admin: owner === undefined });
         // What others pushed there would be the user's at a word, and hidden from them.
-        if (owner !== undefined && (await repositoriesByCollection(store)).has(name)) return "exists";
-        return await records.create(name, owner, hidden);
+        const taken = owner !== undefined && (await repositoriesByCollection(store)).has(name);
+        const made = taken ? "exists" : await records.create(name, owner, hidden);
+        const identity: Identity = { user: owner, admin: owner === undefined };
+        if (made === "exists" && !maySee(await records.get(name), identity)) throw somebodyElses(name);
+        return made;
       },
       async anyClosed(owned) {
         return [...(await records.byName()).values()].some((one) => one.private || (owned && one.owner !== undefined));
@@ -113,6 +116,11 @@ export function createAccess(store: Store): Access {
       await owned(path, identity);
     },
   };
+}
+
+/** The same for a name that is taken and for one that is kept for a user: a stranger does not learn what is there. */
+function somebodyElses(collection: string): Failure {
+  return new Failure(403, "DENIED", `the collection ${collection} belongs to somebody else`);
 }
 
 /** True as well where there is no record. */

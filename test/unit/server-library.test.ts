@@ -609,8 +609,8 @@ describe("collections", () => {
 
     const post = (path: string, body: object) => call(server, "POST", path, body, bob);
     expect((await post("/v1/collections", { name: "secret-lab" })).json.error).toEqual({
-      code: 409,
-      message: "A collection named 'secret-lab' exists already!",
+      code: 403,
+      message: "the collection secret-lab belongs to somebody else",
     });
     expect((await post(`/v2/imagefile/${image.id}`, { filesize: 1 })).status).toBe(403);
     expect((await post(`/v2/tags/${container.id}`, { Tag: "x", ImageID: image.id })).status).toBe(403);

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/reference/digest.ts";
 import { openStore } from "../../src/registry/local/index.ts";
 import { createAccess } from "../../src/server/access.ts";
-import { addUser, announce, bearer, type Signer } from "../support/hmac-requests.ts";
+import { numericId } from "../../src/server/ids.ts";
+import { addUser, announce, bearer, formOf, type Signer, signed } from "../support/hmac-requests.ts";
 import {
   type Answer,
   MANIFEST_TYPE,
@@ -157,6 +158,51 @@ describe("a private collection", () => {
       expect([method, path, await answer(there[index]?.[1] ?? "")]).toEqual([method, path, await answer(path)]);
     }
     expect((await ask("GET", "/v2/hidden/tool/manifests/1.0", { headers: bearer(alice) })).status).toBe(200);
+  });
+
+  it("is not told by a refusal to make or fill it: a name that is kept for a user is refused in the same words", async () => {
+    await using server = await site({ publicRead: true });
+    const { alice, mallory, ask } = server;
+    const create = (name: string, who: Signer) =>
+      ask("POST", "/v1/collections", { body: JSON.stringify({ name }), headers: bearer(who) });
+    expect((await create("hidden", alice)).status).toBe(200);
+    await createAccess(openStore(server.root)).collections.create("secret", "alice", true);
+    expect(await pushOci(server, alice, "secret/tool", "1.0", "alice's")).toEqual(DONE);
+    const refusals = async (name: string): Promise<string> => {
+      const answers = [
+        await create(name, mallory),
+        await ask("POST", `/v2/${name}/tool/blobs/uploads/`, { headers: bearer(mallory) }),
+        await announce(server, mallory, `${name}/tool:1.0`),
+      ];
+      return JSON.stringify(answers.map(told)).replaceAll(name, "NAME");
+    };
+    // Nothing is there of `alice`, which is a user's name.
+    expect(await refusals("secret")).toBe(await refusals("alice"));
+    expect(JSON.parse(await refusals("secret")).map(([status]: [number]) => status)).toEqual([403, 403, 403]);
+    // What everybody sees, and what is the user's own, is there already.
+    expect((await create("hidden", mallory)).status).toBe(409);
+    expect((await create("secret", alice)).status).toBe(409);
+  });
+
+  it("is not told by its number, which follows from its name", async () => {
+    await using server = await site();
+    const { mallory, ask } = server;
+    await createAccess(openStore(server.root)).collections.create("secret", "alice", true);
+    const upload = async (collection: string, signer: Signer): Promise<unknown> => {
+      const headers = signed(signer, "upload", `${collection}/tool:1.0`);
+      const form = formOf([
+        ["name", "tool"],
+        ["collection", String(numericId(collection))],
+        ["tag", "1.0"],
+        ["file1", "x"],
+      ]);
+      return told(await ask("POST", "/upload", { headers: { ...form.headers, ...headers }, body: form.body }));
+    };
+    const absent = await upload("absent", mallory);
+    expect(absent).toMatchObject([400, {}]);
+    expect(await upload("secret", mallory)).toEqual(absent);
+    // Whoever knows a user's name, and no token.
+    expect(await upload("secret", { name: "alice", token: "0".repeat(40) })).toEqual(absent);
   });
 
   it("makes an anonymous client sign for what is not there, and leaves public images to all", async () => {

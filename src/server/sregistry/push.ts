@@ -9,6 +9,7 @@ import { parseTag } from "../../reference/name.ts";
 import type { Tag } from "../../reference/reference.ts";
 import type { Repository } from "../../registry/local/repository.ts";
 import type { Upload } from "../../registry/local/upload.ts";
+import { maySee } from "../access.ts";
 import { collectionOf, containerOf } from "../collections.ts";
 import { type Exchange, readBody, replyJson } from "../exchange.ts";
 import { Failure, meaning } from "../failure.ts";
@@ -103,13 +104,17 @@ async function targetOf(exchange: Exchange, fields: ReadonlyMap<string, string>,
   const tag = fields.get("tag") ?? "latest";
   const number = fields.get("collection") ?? "";
   const everybodys = await access.collections.list({ user: undefined, admin: true });
-  const collection = everybodys.find((one) => String(numericId(one.name)) === number)?.name;
-  if (collection === undefined || name === "") {
-    throw wrongForm("it needs a name and the number of a collection, which POST /api/upload/chunked_upload gives");
-  }
+  const found = everybodys.find((one) => String(numericId(one.name)) === number);
+  if (found === undefined || name === "") throw noTarget();
+  const collection = found.name;
   const path = await imagePath(store, `${collection}/${name}`);
   // A client that sends no tag signs Python's word for nothing.
-  const identity = await signer(exchange, "upload", [{ collection, name, tag: fields.get("tag") ?? "None" }], begun);
+  const subject = { collection, name, tag: fields.get("tag") ?? "None" };
+  const identity = await signer(exchange, "upload", [subject], begun).catch((error: unknown) => {
+    throw found.private ? noTarget() : error;
+  });
+  // The number follows from the name: whoever may not see the collection must not learn by it that there is one.
+  if (!maySee(found, identity)) throw noTarget();
   await access.requireWrite(path, identity);
   const repository = store.repository(path);
   return { repository, tag: parseTag(tag), frozen: await frozenWords(repository, parseTag(tag)) };
@@ -140,6 +145,10 @@ async function keep({ store }: Exchange, { repository, tag }: Target, file: Uplo
     if (isCode(error, "CONFLICT")) return await existsWords(repository, tag);
     throw error;
   }
+}
+
+function noTarget(): Failure {
+  return wrongForm("it needs a name and the number of a collection, which POST /api/upload/chunked_upload gives");
 }
 
 function wrongOrder(): Failure {
