@@ -4,19 +4,12 @@
  */
 import { isRepoPath, parseRepoPath } from "../reference/name.ts";
 import type { RepoPath } from "../reference/reference.ts";
+import { normalCollection } from "../reference/sregistry.ts";
 import type { Store } from "../registry/local/index.ts";
 import { Failure } from "./failure.ts";
 
 /** Where a short name belongs: Sylabs' library knows images without entity and collection. */
 const DEFAULT_COLLECTION = "library";
-
-/** As Singularity Registry Server 2.1 makes them: `New_Coll.X` is `new-coll-x`. */
-export function normalCollection(name: string): string {
-  return name
-    .replace(/[^0-9A-Za-z]+/g, "-")
-    .replace(/^-|-$/g, "")
-    .toLowerCase();
-}
 
 /**
  * The repository that `path` (`entity/collection/container`, `collection/container` or `container`, in any case) names: the

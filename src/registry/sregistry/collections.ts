@@ -10,7 +10,7 @@ import { dailyLimit } from "../daily-limit.ts";
 import type { CollectionInfo } from "../registry.ts";
 import { tokenLogin } from "../token-login.ts";
 import { jsonBody, refused, type SregistryApi } from "./api.ts";
-import { normalCollection } from "./names.ts";
+import { storedCollection } from "./names.ts";
 
 /** @throws SregistryError CONFLICT when there is one of this name, whoever owns it; UNAUTHORIZED without a good token. */
 export async function createCollection(
@@ -19,7 +19,7 @@ export async function createCollection(
   { private: hidden }: { readonly private: boolean },
   call: Call,
 ): Promise<CollectionInfo> {
-  const name = normalCollection(given);
+  const name = storedCollection(given);
   if (name !== given) call.log.verbose(`the server stores the collection ${given} as ${name}`);
   const entity = await ownEntity(api, call);
   const response = await api.sendAsUser(

@@ -7,12 +7,13 @@ import { errorWords } from "../../http/status.ts";
 import { formatReference } from "../../reference/format.ts";
 import { isTag, parseTag } from "../../reference/name.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
+import { uriOf } from "../../reference/sregistry.ts";
 import { dailyLimit } from "../daily-limit.ts";
 import type { DeleteResult, Registry } from "../registry.ts";
 import { tokenLogin } from "../token-login.ts";
 import type { SregistryApi } from "./api.ts";
 import { ownsCollection } from "./collections.ts";
-import { containerAt, digestOfVersion, flat, type ImageName, libraryPath, shubName, tagged, uriOf } from "./names.ts";
+import { containerAt, digestOfVersion, flat, type ImageName, libraryPath, shubName, tagged } from "./names.ts";
 import { findRows, type Row } from "./rows.ts";
 
 export interface DeleteContext {

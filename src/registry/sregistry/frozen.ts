@@ -1,7 +1,8 @@
 /** A frozen tag keeps the image that it has. */
 import { SregistryError } from "../../errors.ts";
+import { uriOf } from "../../reference/sregistry.ts";
 import type { SregistryApi } from "./api.ts";
-import { type ImageName, uriOf } from "./names.ts";
+import type { ImageName } from "./names.ts";
 
 /** Before a byte is sent: by the library protocol the server takes them all, refuses the tag, and keeps an image without one. */
 export function frozenTag({ name }: SregistryApi, image: ImageName, version: string | undefined): SregistryError {

@@ -1,7 +1,7 @@
 /** Names as Singularity Registry Server has them: one flat space of `collection/name:tag`, and rules of its own. */
 import type { Log } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
-import { type Digest, digestHex, isDigest } from "../../reference/digest.ts";
+import { type Digest, isDigest } from "../../reference/digest.ts";
 import { isRepoPath, isTag, parseRepoPath, parseTag } from "../../reference/name.ts";
 import type {
   LibraryReference,
@@ -11,6 +11,7 @@ import type {
   ShubReference,
   Tag,
 } from "../../reference/reference.ts";
+import { normalCollection, uriOf } from "../../reference/sregistry.ts";
 
 export interface Container {
   readonly collection: string;
@@ -21,16 +22,12 @@ export interface ImageName extends Container {
   readonly tag: string;
 }
 
-export function uriOf({ collection, name, tag }: ImageName): string {
-  return `${collection}/${name}:${tag}`;
-}
-
-/** As the server stores it. Its lookups do not normalise, and the signature covers this form. */
-export function normalCollection(name: string): string {
-  const normal = name
-    .replaceAll(/[^0-9A-Za-z]+/g, "-")
-    .replaceAll(/^-|-$/g, "")
-    .toLowerCase();
+/**
+ * As the server stores it. Its lookups do not normalise, and the signature covers this form.
+ * @throws SregistryError REFERENCE_INVALID for a name that it cannot store.
+ */
+export function storedCollection(name: string): string {
+  const normal = normalCollection(name);
   if (normal !== "") return normal;
   throw new SregistryError(
     "REFERENCE_INVALID",
@@ -53,7 +50,7 @@ const ENDING = /\.(?:sif|simg|img)/i;
  */
 export function storedName(path: RepoPath, tag: Tag, log: Log): ImageName {
   const { collection, name } = containerAt(path);
-  const stored = { collection: normalCollection(collection), name: name.toLowerCase(), tag: tag.toLowerCase() };
+  const stored = { collection: storedCollection(collection), name: name.toLowerCase(), tag: tag.toLowerCase() };
   for (const word of [stored.name, stored.tag]) {
     if (!ENDING.test(word)) continue;
     throw new SregistryError(
@@ -79,7 +76,7 @@ export function asStored(reference: PlacedReference): PlacedReference {
   const { path, selector } = reference;
   const words = path.split("/");
   const at = words.length - 2;
-  const stored = words.map((word, index) => (index === at ? normalCollection(word) : word)).join("/");
+  const stored = words.map((word, index) => (index === at ? storedCollection(word) : word)).join("/");
   const capitals = selector.kind === "tag" && /[A-Z]/.test(selector.tag);
   if (stored === path && !capitals) return reference;
   const named = { ...reference, path: parseRepoPath(stored, reference.scheme) };
@@ -124,10 +121,6 @@ export function parseUri(uri: string): LibraryReference | undefined {
   return digest === undefined
     ? libraryReference(path, word)
     : { scheme: "library", path, selector: { kind: "digest", digest } };
-}
-
-export function versionOf(digest: Digest): string {
-  return `sha256.${digestHex(digest)}`;
 }
 
 /** Undefined for a version that is none of the image's own bytes by sha256. */

@@ -10,12 +10,13 @@ import { abortError } from "../../http/network-error.ts";
 import { createRetryPolicy, isTransient } from "../../http/retry-policy.ts";
 import { type Digest, finishDigest } from "../../reference/digest.ts";
 import { parseTag } from "../../reference/name.ts";
+import { uriOf, versionOf } from "../../reference/sregistry.ts";
 import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { PushRequest, PushResult, Registry } from "../registry.ts";
 import type { SregistryApi } from "./api.ts";
 import { frozenTag } from "./frozen.ts";
-import { asStored, type ImageName, shubName, storedName, uriOf, versionOf } from "./names.ts";
+import { asStored, type ImageName, shubName, storedName } from "./names.ts";
 import { findRows } from "./rows.ts";
 import { announce, upload } from "./upload.ts";
 

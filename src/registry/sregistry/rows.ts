@@ -2,7 +2,7 @@
 import type { Call } from "../../call.ts";
 import { count, type Decoder, field, list, object, optional, string } from "../../decode.ts";
 import type { SregistryApi } from "./api.ts";
-import { type Container, type ImageName, isUnfinished, normalCollection } from "./names.ts";
+import { type Container, type ImageName, isUnfinished, storedCollection } from "./names.ts";
 
 export interface Row extends ImageName {
   /** Of the page for people, and of the download. */
@@ -32,7 +32,7 @@ export async function findRows(
   call: Call,
 ): Promise<readonly Row[]> {
   const rows = await askRows(api, container, tag, call);
-  const collection = normalCollection(container.collection);
+  const collection = storedCollection(container.collection);
   if (rows.length > 0 || collection === container.collection) return rows;
   return askRows(api, { ...container, collection }, tag, call);
 }

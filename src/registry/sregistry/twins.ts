@@ -7,11 +7,12 @@ import type { Call } from "../../call.ts";
 import { field, object, optional, string } from "../../decode.ts";
 import { type ErrorCode, isCode } from "../../errors.ts";
 import { finishDigest } from "../../reference/digest.ts";
+import { uriOf, versionOf } from "../../reference/sregistry.ts";
 import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { SregistryApi } from "./api.ts";
 import { frozenTag } from "./frozen.ts";
-import { type ImageName, uriOf, versionOf } from "./names.ts";
+import type { ImageName } from "./names.ts";
 import { findNamesakes } from "./rows.ts";
 
 const SILENCE: readonly ErrorCode[] = [

@@ -7,11 +7,12 @@ import { serverHour } from "../../http/hmac.ts";
 import { isHtml, isJson } from "../../http/media-type.ts";
 import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
+import { uriOf } from "../../reference/sregistry.ts";
 import type { Source } from "../../transfer/source.ts";
 import { tokenLogin } from "../token-login.ts";
 import { jsonBody, type SregistryApi } from "./api.ts";
 import { uploadForm } from "./form.ts";
-import { type ImageName, uriOf } from "./names.ts";
+import type { ImageName } from "./names.ts";
 
 /** Milliseconds: the server copies the file and makes its md5 before it answers. */
 const LONG_ANSWER = 15 * 60_000;

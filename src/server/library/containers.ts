@@ -1,12 +1,13 @@
 /** Entities, collections and containers: looked up before a push, and made where they are missing. */
 import { type Decoder, field, object, optional, string } from "../../decode.ts";
 import { parseRepoPath } from "../../reference/name.ts";
+import { normalCollection } from "../../reference/sregistry.ts";
 import type { Repository } from "../../registry/local/repository.ts";
 import { maySee } from "../access.ts";
 import { type Collection, repositoriesByCollection } from "../collections.ts";
 import { type Exchange, replyJson } from "../exchange.ts";
 import { Failure } from "../failure.ts";
-import { imagePath, normalCollection } from "../image-path.ts";
+import { imagePath } from "../image-path.ts";
 import type { Parameters, Route } from "../router.ts";
 import { jsonBody } from "./body.ts";
 import { collectionOfId } from "./ids.ts";

@@ -3,11 +3,12 @@ import type { Digest } from "../../reference/digest.ts";
 import { isDigest } from "../../reference/digest.ts";
 import { isTag } from "../../reference/name.ts";
 import type { RepoPath, Tag } from "../../reference/reference.ts";
+import { normalCollection } from "../../reference/sregistry.ts";
 import type { Repository } from "../../registry/local/repository.ts";
 import { type Collection, nobodys, repositoriesByCollection } from "../collections.ts";
 import type { Exchange } from "../exchange.ts";
 import { Failure, noRepository } from "../failure.ts";
-import { imagePath, normalCollection } from "../image-path.ts";
+import { imagePath } from "../image-path.ts";
 
 export interface ImageName {
   readonly path: RepoPath;

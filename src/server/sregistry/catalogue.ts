@@ -1,8 +1,9 @@
 /** The store as this protocol sees it: collections of containers, and one image for every tag. */
 import { isCode } from "../../errors.ts";
 import { sifLayer } from "../../image/artifact.ts";
-import { type Digest, digestAlgorithm, digestHex } from "../../reference/digest.ts";
+import type { Digest } from "../../reference/digest.ts";
 import type { RepoPath, Tag } from "../../reference/reference.ts";
+import { uriOf, versionOf } from "../../reference/sregistry.ts";
 import { fileStat } from "../../registry/local/files.ts";
 import { metadataOf } from "../../registry/local/images.ts";
 import type { Store } from "../../registry/local/index.ts";
@@ -24,10 +25,6 @@ export interface Row {
   readonly tag: Tag;
   readonly entry: Entry;
   readonly repository: Repository;
-}
-
-export function uriOf({ collection, name, tag }: Pick<Row, "collection" | "name" | "tag">): string {
-  return `${collection}/${name}:${tag}`;
 }
 
 /** In the order of the tags. */
@@ -100,11 +97,6 @@ async function unlessDamaged<T>(document: Promise<T>): Promise<T | undefined> {
     if (isCode(error, "REPLY_INVALID")) return undefined;
     throw error;
   }
-}
-
-/** `sha256.<hex>` */
-export function versionOf(digest: Digest): string {
-  return `${digestAlgorithm(digest)}.${digestHex(digest)}`;
 }
 
 /** As `GET /api/collections/<id>/` tells it. `base` is the server's URL. */

@@ -1,7 +1,8 @@
 /** Labels across images, from what pushes left beside them. Singularity Registry Server 2.1 has the routes and fills nothing in. */
+import { uriOf } from "../../reference/sregistry.ts";
 import { type Exchange, replyJson } from "../exchange.ts";
 import type { Parameters, Route } from "../router.ts";
-import { labelsOf, uriOf, visibleRows } from "./catalogue.ts";
+import { labelsOf, visibleRows } from "./catalogue.ts";
 import { getRoutes } from "./routes.ts";
 
 const SEARCH = "/api/labels/search";

@@ -1,21 +1,13 @@
 /** What there is: collections and containers, page by page, and searches. What may not be read is not there. */
 import type { RepoPath } from "../../reference/reference.ts";
+import { normalCollection, uriOf } from "../../reference/sregistry.ts";
 import { containerOf } from "../collections.ts";
 import { baseUrl, type Exchange, replyJson } from "../exchange.ts";
 import { Failure } from "../failure.ts";
 import { numericId } from "../ids.ts";
-import { imagePath, normalCollection } from "../image-path.ts";
+import { imagePath } from "../image-path.ts";
 import type { Parameters, Route } from "../router.ts";
-import {
-  describeRow,
-  describeShelf,
-  inTurn,
-  rowsOf,
-  type Shelf,
-  uriOf,
-  visibleRows,
-  visibleShelves,
-} from "./catalogue.ts";
+import { describeRow, describeShelf, inTurn, rowsOf, type Shelf, visibleRows, visibleShelves } from "./catalogue.ts";
 import { pageOf, windowOf } from "./paging.ts";
 import { getRoutes } from "./routes.ts";
 

@@ -5,6 +5,7 @@
 import { isCode } from "../../errors.ts";
 import { type Digest, isDigest } from "../../reference/digest.ts";
 import type { LocalReference, Selector } from "../../reference/reference.ts";
+import { uriOf, versionOf } from "../../reference/sregistry.ts";
 import { findImage, imageInfo } from "../../registry/local/images.ts";
 import { deleteImage } from "../../registry/local/registry.ts";
 import { baseUrl, type Exchange, reply, replyJson } from "../exchange.ts";
@@ -14,7 +15,7 @@ import { imageFacts } from "../library/facts.ts";
 import { type Member, members, removeImage } from "../library/tag-table.ts";
 import type { Parameters, Route } from "../router.ts";
 import { sendBlob } from "../send-blob.ts";
-import { describeRow, type Row, uriOf, versionOf } from "./catalogue.ts";
+import { describeRow, type Row } from "./catalogue.ts";
 import { downloadSecret, isDownloadSecret } from "./download-key.ts";
 import { commitOf, findRow, parseImageName, subjectsOf } from "./names.ts";
 import { bothWays, getRoutes } from "./routes.ts";
