@@ -10,6 +10,8 @@ import { imageMetadata } from "./metadata.ts";
 import { withTag } from "./placement.ts";
 import type { Placement, Services } from "./services.ts";
 
+type ListServices = Pick<Services, "openFor" | "placement">;
+
 export interface ListEntry {
   /** As the user would write it: without scheme at the default registry. */
   readonly name: string;
@@ -29,7 +31,7 @@ export interface EmptyCollection {
 }
 
 /** The images of `listAll`. */
-export async function* list(services: Services, pattern: Pattern, call: Call): AsyncGenerator<ListEntry> {
+export async function* list(services: ListServices, pattern: Pattern, call: Call): AsyncGenerator<ListEntry> {
   for await (const entry of listAll(services, pattern, call)) if ("reference" in entry) yield entry;
 }
 
@@ -38,7 +40,7 @@ export async function* list(services: Services, pattern: Pattern, call: Call): A
  * @throws SregistryError NOT_FOUND when the pattern names something and nothing is there.
  */
 export async function* listAll(
-  services: Services,
+  services: ListServices,
   pattern: Pattern,
   call: Call,
 ): AsyncGenerator<ListEntry | EmptyCollection> {
@@ -160,7 +162,13 @@ async function* images(
     if (await exists(registry, reference, call)) yield reference;
     return;
   }
-  for await (const tag of capability(registry, "tags")(repository.path, call)) yield withTag(repository, tag);
+  try {
+    for await (const tag of capability(registry, "tags")(repository.path, call)) yield withTag(repository, tag);
+  } catch (error) {
+    // A catalogue names what has no tag any more, and registries say of that in turn that it is not there.
+    if (!isCode(error, "NOT_FOUND")) throw error;
+    call.log.verbose(`${repository.path} is left out: ${error.message}`);
+  }
 }
 
 async function exists(registry: Registry, reference: PlacedReference, call: Call): Promise<boolean> {

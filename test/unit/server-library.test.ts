@@ -489,6 +489,28 @@ describe("a deletion", () => {
     expect((await download(server, "b/c:2")).status).toBe(404);
     expect(await readdir(join(server.root, "b/c/blobs/sha256"))).toEqual([]);
   });
+
+  it("of the last image leaves no empty container in lists, and no collection that nobody made", async () => {
+    await using server = await testServer();
+    // By OCI, which knows no collections; a push by this protocol makes one.
+    await pushManifest(server, "b/c", "1", await manifestOf(server, "b/c", sif("thirteen").toString("latin1")));
+    await wirePush(server, { path: "a/made/c", content: sif("thirteen"), tags: ["1"] });
+    const lists = async () => {
+      const named = async (path: string, member: string): Promise<string[]> =>
+        (await call(server, "GET", path)).json[member].map((row: { name: string; collectionName?: string }) =>
+          [row.collectionName, row.name].filter((word) => word !== undefined).join("/"),
+        );
+      return [await named("/v1/containers", "data"), await named("/api/collections/", "results")];
+    };
+    expect(await lists()).toEqual([
+      ["b/c", "made/c"],
+      ["b", "made"],
+    ]);
+    for (const path of ["b/c:1", "a/made/c:1"]) {
+      expect((await call(server, "DELETE", `/v1/images/${path}`)).status).toBe(200);
+    }
+    expect(await lists()).toEqual([[], ["made"]]);
+  });
 });
 
 describe("a frozen tag", () => {

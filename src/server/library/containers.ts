@@ -136,7 +136,11 @@ async function replyContainers(
 ): Promise<void> {
   const rows: object[] = [];
   // One after the other: a store may have more repositories than a process may have open files.
-  for (const repository of repositories) rows.push(await containerRecord(exchange, repository, entity));
+  for (const repository of repositories) {
+    // What was deleted to its last image is a folder of the store, and no container.
+    const there = ((await repository.index())?.entries.length ?? 0) > 0;
+    if (there) rows.push(await containerRecord(exchange, repository, entity));
+  }
   replyJson(exchange, { data: rows });
 }
 

@@ -27,12 +27,22 @@ export const listRoutes: readonly Route[] = [
 ];
 
 async function listCollections(exchange: Exchange): Promise<void> {
-  const shelves = await visibleShelves(exchange);
+  const shelves = await thereStill(exchange, await visibleShelves(exchange));
   const window = windowOf(exchange.query);
   const base = baseUrl(exchange);
   const shown = shelves.slice(window.offset, window.offset + window.limit);
   const results = await inTurn(shown, (shelf) => describeShelf(exchange.store, shelf, base));
   replyJson(exchange, pageOf(`${base}/api/collections/`, window, shelves.length, results));
+}
+
+/** A collection that nobody made is there as long as something is in it. */
+async function thereStill({ store }: Exchange, shelves: readonly Shelf[]): Promise<readonly Shelf[]> {
+  const there = await inTurn(shelves, async ({ collection, paths }) => {
+    if (collection.created !== undefined) return true;
+    for (const path of paths) if (((await store.repository(path).index())?.entries.length ?? 0) > 0) return true;
+    return false;
+  });
+  return shelves.filter((_, at) => there[at] === true);
 }
 
 async function getCollection(exchange: Exchange, parameters: Parameters): Promise<void> {
