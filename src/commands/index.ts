@@ -52,6 +52,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./tag.ts")).tag,
   },
   {
+    name: "copy",
+    group: "Images",
+    summary: "copy images between any two endpoints, nothing kept on the way",
+    load: async () => (await import("./copy.ts")).copy,
+  },
+  {
     name: "delete",
     group: "Images",
     summary: "remove a tag or an image",

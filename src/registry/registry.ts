@@ -2,6 +2,7 @@
 import type { Readable } from "node:stream";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
+import type { Descriptor, Document } from "../image/document.ts";
 import type { ImageMetadata } from "../image/metadata.ts";
 import type { Digest } from "../reference/digest.ts";
 import type { PlacedReference, RepoPath, Tag } from "../reference/reference.ts";
@@ -45,6 +46,8 @@ export interface PushRequest {
   /** Every tag to set; the first is the reference's own. Empty: by digest only. */
   readonly tags: readonly Tag[];
   readonly source: Source;
+  /** Of the source's bytes, where somebody has promised it: they are looked for before anything is sent, and held to it. */
+  readonly digest?: Digest;
   /** Base name of the pushed file: the layer's title annotation. */
   readonly title: string;
   /** Undefined for a file that is no SIF (--any-file). */
@@ -159,6 +162,42 @@ export interface ResolveOptions {
   readonly architecture?: string;
 }
 
+/** A manifest or an index as it is stored; its digest is that of these bytes. */
+export interface StoredDocument {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly document: Document;
+}
+
+export interface BlobRequest {
+  readonly path: RepoPath;
+  readonly digest: Digest;
+  readonly source: Source;
+  /** For the progress. */
+  readonly title: string;
+  /** A repository of the same endpoint that may hold the blob. */
+  readonly from?: RepoPath;
+}
+
+/** Manifests and blobs one by one, as they are stored: what a copy that changes no byte stands on. */
+export interface Content {
+  /** Blobs of two repositories with the same origin may be mounted. */
+  readonly origin: string;
+  /** The digest of what a name stands for, without its bytes; undefined when there is nothing. */
+  digestOf(reference: PlacedReference, call: Call): Promise<Digest | undefined>;
+  /** What a name stands for: an index stays one. @throws SregistryError NOT_FOUND. */
+  document(reference: PlacedReference, call: Call): Promise<StoredDocument>;
+  /** Bytes of a blob of the reference's repository. */
+  readBlob(reference: PlacedReference, blob: Descriptor, range: ByteRange, call: Call): Promise<BodyPart>;
+  hasBlob(path: RepoPath, blob: Descriptor, call: Call): Promise<boolean>;
+  putBlob(request: BlobRequest, call: Call): Promise<PushResult["transfer"]>;
+  /** Under a tag or its own digest, and read back. What it names has to be there. @throws SregistryError CONFLICT. */
+  putDocument(path: RepoPath, name: Tag | Digest, document: StoredDocument, call: Call): Promise<void>;
+  /** What points at a manifest by its `subject`. */
+  referrersOf(path: RepoPath, digest: Digest, call: Call): Promise<readonly Digest[]>;
+}
+
 export interface Registry {
   /** For messages: `registry 127.0.0.1:5000`, `local store`. */
   readonly name: string;
@@ -168,6 +207,8 @@ export interface Registry {
   readonly can: Partial<Capabilities>;
   /** Ranges that it serves well at once, and the bytes of each; undefined: one connection. */
   readonly parallel?: { readonly connections: number; readonly partSize: number };
+  /** Where images are stored as OCI documents and blobs. */
+  readonly content?: Content;
   /** What is pushed has to be signed, unless the user says otherwise (-U). */
   readonly signedOnly?: boolean;
 }

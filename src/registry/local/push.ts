@@ -48,7 +48,10 @@ async function arrive(
   task: Task,
   call: Call,
 ): Promise<Arrival> {
-  if (await sizeIsKnown(repository, request.source)) {
+  if (request.digest !== undefined) {
+    const there = await held(store, repository, request.digest, request.source.size);
+    if (there !== undefined) return { digest: request.digest, transfer: there };
+  } else if (await sizeIsKnown(repository, request.source)) {
     task.state("comparing");
     const digest = await hashSource(request.source, task, call);
     if ((await repository.blobSize(digest)) === request.source.size) return { digest, transfer: "present" };
@@ -58,11 +61,9 @@ async function arrive(
     await receive(upload, request.source, task, call);
     const digest = await upload.digest("sha256");
     if ((await upload.size()) !== request.source.size) await request.source.unchanged();
-    const holder = (await repository.blobSize(digest)) === undefined ? await store.holder(digest) : repository;
-    if (holder !== undefined && (await holder.blobSize(digest)) === request.source.size) {
-      if (holder === repository) return { digest, transfer: "present" };
-      if (await repository.mount(digest, holder)) return { digest, transfer: "mounted" };
-    }
+    if (request.digest !== undefined && request.digest !== digest) throw otherBytes(request.digest, digest);
+    const there = await held(store, repository, digest, request.source.size);
+    if (there !== undefined) return { digest, transfer: there };
     task.state("writing to the disk");
     await upload.commit(digest);
     return { digest, transfer: "uploaded" };
@@ -71,7 +72,24 @@ async function arrive(
   }
 }
 
-async function receive(upload: Upload, source: Source, task: Task, call: Call): Promise<void> {
+/** A blob that this repository has, or takes from another of the store; undefined when nobody has it whole. */
+export async function held(
+  store: Store,
+  repository: Repository,
+  digest: Digest,
+  size: number,
+): Promise<"present" | "mounted" | undefined> {
+  const holder = (await repository.blobSize(digest)) === undefined ? await store.holder(digest) : repository;
+  if (holder === undefined || (await holder.blobSize(digest)) !== size) return undefined;
+  if (holder === repository) return "present";
+  return (await repository.mount(digest, holder)) ? "mounted" : undefined;
+}
+
+function otherBytes(promised: Digest, found: Digest): SregistryError {
+  return new SregistryError("INTEGRITY", `what came has the digest ${found}, not ${promised}; nothing was tagged`);
+}
+
+export async function receive(upload: Upload, source: Source, task: Task, call: Call): Promise<void> {
   const body = source.open(0);
   const stop = (): void => void body.destroy();
   call.signal.addEventListener("abort", stop, { once: true });

@@ -5,6 +5,7 @@ import type { Digest } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference, RepoPath, Tag } from "../../reference/reference.ts";
 import type { BodyPart, ByteRange, DeleteResult, ImageInfo, Registry } from "../registry.ts";
+import { localContent } from "./content.ts";
 import { checkSize, findEntry, findImage, imageInfo, metadataOf, notFound } from "./images.ts";
 import type { Entry, RepositoryIndex } from "./index-file.ts";
 import { pushImage } from "./push.ts";
@@ -37,6 +38,7 @@ export function createLocalRegistry(store: Store): LocalRegistry {
       return { start, total, body: repository.readBlob(digest, start, Math.min(end ?? total, total)) };
     },
     blobPath,
+    content: localContent(store),
     can: {
       push: (request, call) => pushImage(store, request, call),
       async *repositories() {

@@ -8,6 +8,7 @@ import type { Host } from "../../reference/reference.ts";
 import { noUploadSessions, type UploadSessions } from "../../transfer/upload-session.ts";
 import type { ImageInfo, Registry } from "../registry.ts";
 import { createApi } from "./api.ts";
+import { ociContent } from "./copy.ts";
 import { deletable, remove } from "./delete.ts";
 import type { HostRules } from "./hosts.ts";
 import { repositoriesOf, tagsOf } from "./lists.ts";
@@ -42,6 +43,7 @@ export function createOciRegistry(options: OciOptions): Registry {
       return image;
     },
     read: (image, range, call) => readBlob(api, image, range, call),
+    content: ociContent({ api, hostRules, sessions }),
     can: {
       push: (request, call) => push({ api, hostRules, sessions }, request, call),
       repositories: (call) => repositoriesOf(api, call),

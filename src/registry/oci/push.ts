@@ -46,6 +46,8 @@ async function sendImage(context: PushContext, request: PushRequest, task: Task,
   const { source, reference, from } = request;
   const { path } = reference;
   const rule = ruleFor(api.host, hostRules);
+  const { digest } = request;
+  if (digest !== undefined) return sendBlob({ api, path, source, rule, sessions, task, call, from, digest });
   if (source.size <= SMALL) {
     const chunks: Buffer[] = [];
     for await (const chunk of readSource(source, 0, source.size, call.signal)) chunks.push(chunk);

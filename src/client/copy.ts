@@ -1,0 +1,233 @@
+/** One image, or all tags of a repository, from any endpoint to any other; nothing touches the disk on the way. */
+import type { Call } from "../call.ts";
+import { isCode, SregistryError } from "../errors.ts";
+import { askedArchitecture } from "../image/architecture.ts";
+import type { Digest } from "../reference/digest.ts";
+import { formatReference } from "../reference/format.ts";
+import type { PlacedReference, Reference, Tag } from "../reference/reference.ts";
+import { capability, type ImageInfo } from "../registry/registry.ts";
+import { type ContentEnd, contentEnd, DocumentCopy } from "./copy-documents.ts";
+import { ImageCopy } from "./copy-image.ts";
+import { at, type End } from "./copy-sides.ts";
+import { withTag } from "./placement.ts";
+import type { Services } from "./services.ts";
+
+/** What a copy needs of them. */
+export type CopyServices = Pick<Services, "place" | "open">;
+
+export interface CopyOptions {
+  /** By Go's name or that of `uname -m`: the one image of an index, or which one where a name stands for several. */
+  readonly architecture?: string;
+  /** Send an unsigned image to an endpoint that asks for a signature. */
+  readonly allowUnsigned?: boolean;
+  /** Push a file that is no SIF. */
+  readonly anyFile?: boolean;
+  /** Between OCI endpoints: what is attached to the image by a `subject` goes with it. */
+  readonly referrers?: boolean;
+  /** Ask, and change nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface CopyInput extends CopyOptions {
+  readonly source: Reference;
+  /** Its tag counts where `tags` is absent and the source has none. */
+  readonly destination: Reference;
+  /** Every tag to set; default: the source's own, and none for a source that is named by digest. */
+  readonly tags?: readonly Tag[];
+}
+
+export interface CopyOutcome {
+  readonly source: string;
+  /** Each tag at the destination. */
+  readonly references: readonly string[];
+  /** The destination pinned by digest; undefined where a dry run cannot know it. */
+  readonly pinned: string | undefined;
+  /** `same`: every tag named it already. `updated`: one that named something else was moved. */
+  readonly outcome: "copied" | "updated" | "same";
+  /** Bytes of the image that were read from the source. */
+  readonly transferred: number;
+}
+
+export async function copy(services: CopyServices, input: CopyInput, call: Call): Promise<CopyOutcome> {
+  const [from, to] = await ends(services, input, call);
+  const { selector } = from.reference;
+  const tags = input.tags ?? (selector.kind === "tag" ? [selector.tag] : []);
+  return copyTags(from, to, [...new Set(tags)], input, new Map(), call);
+}
+
+export interface CopyAllInput extends CopyOptions {
+  /** Repositories: their tags do not count. */
+  readonly source: Reference;
+  readonly destination: Reference;
+  /** These alone. */
+  readonly tags?: readonly Tag[];
+}
+
+export type CopyEntry = { readonly tag: Tag } & (
+  | ({ readonly failed: undefined } & CopyOutcome)
+  | { readonly failed: SregistryError }
+);
+
+/** One entry a tag as it is done. A tag that fails is told and does not stop the others. */
+export async function* copyAll(services: CopyServices, input: CopyAllInput, call: Call): AsyncGenerator<CopyEntry> {
+  const [from, to] = await ends(services, input, call);
+  const known = new Map<Digest, Tag>();
+  for await (const tag of tagsToCopy(from, input.tags, call)) {
+    try {
+      const one = { ...from, reference: withTag(from.reference, tag) };
+      yield { tag, failed: undefined, ...(await copyTags(one, to, [tag], input, known, call)) };
+    } catch (error) {
+      if (call.signal.aborted || !(error instanceof SregistryError) || isCode(error, "INTERNAL", "USAGE")) throw error;
+      yield { tag, failed: error };
+    }
+  }
+}
+
+async function* tagsToCopy(from: End, wanted: readonly Tag[] | undefined, call: Call): AsyncGenerator<Tag> {
+  if (wanted !== undefined) return yield* new Set(wanted);
+  try {
+    yield* capability(from.registry, "tags")(from.reference.path, call);
+  } catch (error) {
+    await at("source", call, Promise.reject(error));
+  }
+}
+
+async function ends(
+  services: CopyServices,
+  { source, destination }: Pick<CopyInput, "source" | "destination">,
+  call: Call,
+): Promise<readonly [End, End]> {
+  const open = async (named: Reference): Promise<End> => {
+    const reference = await services.place(named);
+    return { reference, registry: await services.open(reference) };
+  };
+  const from = await at("source", call, open(source));
+  const to = await at("destination", call, open(destination));
+  call.log.verbose(`copying from ${from.registry.name} to ${to.registry.name}`);
+  return [from, to];
+}
+
+/** `known`: images that the destination was given before, by a tag of theirs. */
+async function copyTags(
+  from: End,
+  to: End,
+  tags: readonly Tag[],
+  options: CopyOptions,
+  known: Map<Digest, Tag>,
+  call: Call,
+): Promise<CopyOutcome> {
+  const [here, there] = [contentEnd(from), contentEnd(to)];
+  if (here !== undefined && there !== undefined) return copyDocuments(here, there, tags, options, call);
+  if (options.referrers === true) {
+    throw new SregistryError("UNSUPPORTED", `what is attached to an image goes between OCI endpoints only`, {
+      hint: "leave --referrers out",
+    });
+  }
+  return copyImage(from, to, tags, options, known, call);
+}
+
+interface Plan {
+  readonly outcome: CopyOutcome["outcome"];
+  /** Tags to set. */
+  readonly changing: readonly Tag[];
+}
+
+/** `holds`: what each tag stands for at the destination. */
+function planOf<T>(tags: readonly Tag[], holds: ReadonlyMap<Tag, T | undefined>, isSame: (held: T) => boolean): Plan {
+  const same = (tag: Tag): boolean => {
+    const held = holds.get(tag);
+    return held !== undefined && isSame(held);
+  };
+  const changing = tags.filter((tag) => !same(tag));
+  if (tags.length > 0 && changing.length === 0) return { outcome: "same", changing };
+  return { outcome: changing.some((tag) => holds.get(tag) !== undefined) ? "updated" : "copied", changing };
+}
+
+async function holdings<T>(tags: readonly Tag[], there: (tag: Tag) => Promise<T>): Promise<ReadonlyMap<Tag, T>> {
+  const holds = new Map<Tag, T>();
+  for (const tag of tags) holds.set(tag, await there(tag));
+  return holds;
+}
+
+async function copyDocuments(
+  from: ContentEnd,
+  to: ContentEnd,
+  tags: readonly Tag[],
+  { architecture: asked, referrers, dryRun }: CopyOptions,
+  call: Call,
+): Promise<CopyOutcome> {
+  const documents = new DocumentCopy(from, to, call);
+  const architecture = asked === undefined ? undefined : askedArchitecture(asked);
+  const named = architecture === undefined ? await documents.named() : undefined;
+  const early = named === undefined ? await documents.document(undefined, architecture) : undefined;
+  const digest = early?.digest ?? named;
+  const holds = await holdings(tags, (tag) => documents.there(tag));
+  const { outcome, changing } = planOf(tags, holds, (held) => held === digest);
+  const done = (): CopyOutcome => described(from, to, tags, { outcome, digest, transferred: documents.transferred });
+  if (dryRun === true || (outcome === "same" && referrers !== true)) return done();
+  const made = early ?? (await documents.document(digest, undefined));
+  if (outcome !== "same") await documents.below(made.document);
+  if (referrers === true || tags.length === 0) {
+    await documents.put(made.digest, made);
+    if (referrers === true) await documents.referrers(made);
+  }
+  for (const tag of changing) await documents.put(tag, made);
+  return done();
+}
+
+async function copyImage(
+  from: End,
+  to: End,
+  tags: readonly Tag[],
+  options: CopyOptions,
+  known: Map<Digest, Tag>,
+  call: Call,
+): Promise<CopyOutcome> {
+  const { architecture: asked, anyFile = false, allowUnsigned = false } = options;
+  const architecture = asked === undefined ? undefined : askedArchitecture(asked);
+  const images = new ImageCopy(from, to, { architecture, anyFile, allowUnsigned }, call);
+  const image = await images.resolve();
+  const { digest } = image;
+  const isSame = (held: ImageInfo | "other"): boolean =>
+    held !== "other" && digest !== undefined && held.digest === digest;
+  const holds = await holdings(tags, (tag) => images.there(tag, image.architecture));
+  const { outcome, changing } = planOf(tags, holds, isSame);
+  const held = [...holds.values()].find((one) => one !== undefined && one !== "other" && isSame(one));
+  const pin = held === undefined || held === "other" ? undefined : (held.manifest ?? held.digest);
+  const done = (pinned: Digest | undefined, transferred = 0): CopyOutcome =>
+    described(from, to, tags, { outcome, digest: pinned, transferred });
+  if (outcome === "same" || options.dryRun === true) return done(pin);
+  const before = digest === undefined ? undefined : known.get(digest);
+  const again = held ?? (before === undefined ? undefined : await images.there(before, image.architecture));
+  if (again !== undefined && again !== "other" && isSame(again) && (await images.nameAgain(again, changing))) {
+    return done(again.digest);
+  }
+  const sent = await images.send(image, changing);
+  const [first] = tags;
+  if (digest !== undefined && first !== undefined) known.set(digest, first);
+  return done(sent.pin, sent.transferred);
+}
+
+function described(
+  from: End,
+  to: End,
+  tags: readonly Tag[],
+  {
+    outcome,
+    digest,
+    transferred,
+  }: { readonly outcome: CopyOutcome["outcome"]; readonly digest: Digest | undefined; readonly transferred: number },
+): CopyOutcome {
+  const pinned = digest === undefined ? undefined : formatReference(pinnedTo(to.reference, digest));
+  return {
+    source: formatReference(from.reference),
+    references: tags.map((tag) => formatReference(withTag(to.reference, tag))),
+    pinned,
+    outcome,
+    transferred,
+  };
+}
+
+function pinnedTo(reference: PlacedReference, digest: Digest): PlacedReference {
+  return { ...reference, selector: { kind: "digest", digest } };
+}

@@ -1,0 +1,166 @@
+import type { Call } from "../call.ts";
+import type { CopyAllInput, CopyEntry, CopyInput, CopyOptions, CopyOutcome } from "../client/copy.ts";
+import { copyAll, copy as copyImage } from "../client/copy.ts";
+import type { Services } from "../client/services.ts";
+import type { Context } from "../context.ts";
+import { SregistryError } from "../errors.ts";
+import { repositoryName } from "../reference/format.ts";
+import { parseTag } from "../reference/name.ts";
+import { parseReference } from "../reference/parse.ts";
+import { parsePattern } from "../reference/pattern.ts";
+import type { Reference, Tag } from "../reference/reference.ts";
+import { CopySummary } from "./copy-summary.ts";
+import { defineVerb, type Flags, requireWord } from "./verb.ts";
+
+type Input =
+  | ({ readonly kind: "one" } & CopyInput)
+  /** Every tag, or those that were asked for. */
+  | ({ readonly kind: "all" } & CopyAllInput);
+
+export const copy = defineVerb<Input>({
+  arguments: [
+    { name: "<source>", description: "an image, or with --all a repository" },
+    { name: "<destination>", description: "where to; without a tag the source's" },
+  ],
+  options: [
+    {
+      flags: "--tag <tag>",
+      description: "a tag to set; may be given several times; with --all: one to copy",
+      repeatable: true,
+    },
+    {
+      flags: "--all",
+      description: "every tag of a repository; what is there already costs requests only",
+      noEnv: true,
+    },
+    // Without the variables of pull: they must not make one image of an index.
+    { flags: "--arch <architecture>", description: "the one image of an index; default between OCI registries: all" },
+    { flags: "--referrers", description: "signatures and the like that are attached to the image, too" },
+    {
+      flags: "-U, --allow-unsigned",
+      description: "send it unsigned where the endpoint asks for a signature",
+      env: ["SINGULARITY_ALLOW_UNSIGNED"],
+    },
+    { flags: "--any-file", description: "send a file that is no SIF" },
+    { flags: "--dry-run", description: "ask both sides what would be done, and do nothing", noEnv: true },
+  ],
+  examples: [
+    { command: "sregistry copy library://lab/tools/blast:1.0 oras://ghcr.io/lab/blast", says: "to another registry" },
+    {
+      command: "sregistry copy oras://ghcr.io/lab/blast:1.0 local://lab/blast --tag 1.0 --tag latest",
+      says: "two tags",
+    },
+    { command: "sregistry copy --all oras://ghcr.io/lab/blast oras://mirror.example/lab/blast", says: "a mirror" },
+  ],
+  parse(words, flags) {
+    const from = requireWord(words, 0, "the image to copy");
+    const to = requireWord(words, 1, "where to copy it");
+    const tags = flags.texts("tag").map((text) => parseTag(text));
+    const ends = { source: parseReference(from), destination: parseReference(to), ...copyOptions(flags) };
+    if (flags.on("all")) {
+      for (const word of [from, to]) refuseTag(word);
+      return { kind: "all", ...ends, ...(tags.length === 0 ? {} : { tags }) };
+    }
+    const all = [...writtenTags(to, ends.destination), ...tags];
+    return { kind: "one", ...ends, ...(all.length === 0 ? {} : { tags: all }) };
+  },
+  async run(input, context) {
+    const [services, call] = await Promise.all([context.services(), context.call()]);
+    return input.kind === "one" ? runOne(input, services, context, call) : runAll(input, services, context, call);
+  },
+});
+
+function copyOptions(flags: Flags): CopyOptions {
+  const architecture = flags.text("arch");
+  return {
+    allowUnsigned: flags.on("allow-unsigned"),
+    anyFile: flags.on("any-file"),
+    referrers: flags.on("referrers"),
+    dryRun: flags.on("dry-run"),
+    ...(architecture === undefined ? {} : { architecture }),
+  };
+}
+
+function refuseTag(word: string): void {
+  if (parsePattern(word).selector === undefined) return;
+  throw new SregistryError("USAGE", `${word} names one image, and --all copies a repository`, {
+    hint: "leave the tag out; --tag TAG copies that one alone",
+  });
+}
+
+/** What the destination itself names, if anything. */
+function writtenTags(word: string, reference: Reference): readonly Tag[] {
+  const { selector } = parsePattern(word);
+  if (selector === undefined) return [];
+  if (selector.kind === "tag") {
+    return reference.scheme === "library" && reference.tags !== undefined ? reference.tags : [selector.tag];
+  }
+  throw new SregistryError("USAGE", `${word} is named by digest, which is the copy's to tell`, {
+    hint: `name a tag: ${repositoryName(reference)}:TAG`,
+  });
+}
+
+async function runOne(input: CopyInput, services: Services, { flags, terminal }: Context, call: Call): Promise<void> {
+  const outcome = await copyImage(services, input, call);
+  const { source, references, pinned } = outcome;
+  const names = references.length === 0 ? [repositoryName(input.destination)] : references;
+  if (flags.json) return terminal.json({ ...(input.dryRun === true ? { dryRun: true } : {}), ...shown(outcome) });
+  if (input.dryRun === true) {
+    const words = outcome.outcome === "same" ? "is already at" : "would be copied to";
+    for (const name of names) await terminal.line(`${source} ${words} ${name}`);
+    return undefined;
+  }
+  if (outcome.outcome === "same") call.log.info(`${names.join(", ")} is this very image already; nothing was copied`);
+  return terminal.line(pinned ?? names.join(" "));
+}
+
+async function runAll(
+  input: CopyAllInput,
+  services: Services,
+  { flags, terminal }: Context,
+  call: Call,
+): Promise<void> {
+  const summary = new CopySummary();
+  const entries = copyAll(services, input, call);
+  if (flags.json) {
+    const images: Record<string, unknown>[] = [];
+    for await (const entry of entries) {
+      summary.add(entry);
+      images.push(entryShown(entry));
+    }
+    await terminal.json({ ...(input.dryRun === true ? { dryRun: true } : {}), images, summary: summary.counts });
+  } else {
+    await terminal.table(["TAG", "RESULT", "REFERENCE"], rows(entries, summary, call));
+  }
+  const way = `${repositoryName(input.source)} to ${repositoryName(input.destination)}`;
+  call.log.info(`${way}: ${summary.words}${input.dryRun === true ? " (nothing was done: --dry-run)" : ""}`);
+  if (summary.worst !== undefined) throw summary.failure(repositoryName(input.source));
+}
+
+async function* rows(
+  entries: AsyncIterable<CopyEntry>,
+  summary: CopySummary,
+  { log }: Call,
+): AsyncGenerator<readonly string[]> {
+  for await (const entry of entries) {
+    summary.add(entry);
+    if (entry.failed !== undefined) log.warn(`${entry.tag}: ${entry.failed.message}`);
+    yield entry.failed === undefined
+      ? [entry.tag, entry.outcome, entry.pinned ?? entry.references.join(" ")]
+      : [entry.tag, "failed", ""];
+  }
+}
+
+function shown({ pinned, ...outcome }: CopyOutcome): Record<string, unknown> {
+  return { ...outcome, pinned: pinned ?? null };
+}
+
+function entryShown(entry: CopyEntry): Record<string, unknown> {
+  const { tag, failed } = entry;
+  if (failed === undefined) {
+    const { failed: _failed, ...outcome } = entry;
+    return { tag, ...shown(outcome) };
+  }
+  const { code, exitStatus: exit, message, hint } = failed;
+  return { tag, outcome: "failed", error: { code, exit, message, hint: hint ?? null } };
+}
