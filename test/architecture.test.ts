@@ -63,6 +63,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "registry/shub": [...FOUNDATION, "reference", "image", "http", "transfer", "registry"],
   "registry/sregistry": [...FOUNDATION, "reference", "image", "http", "transfer", "registry"],
   "registry/local": [...FOUNDATION, "reference", "image", "transfer", "registry"],
+  cache: [...FOUNDATION, "reference", "http", "transfer", "registry"],
   credentials: [...FOUNDATION, "reference", "http", "transfer"],
   yaml: FOUNDATION,
   config: [...FOUNDATION, "reference", "transfer", "yaml"],
@@ -71,7 +72,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: [
     ...FOUNDATION,
     ...["reference", "image", "http", "transfer", "registry", "registry/local"],
-    ...["credentials", "config", "remote", "server"],
+    ...["cache", "credentials", "config", "remote", "server"],
   ],
   terminal: FOUNDATION,
   commands: [...FOUNDATION, "client", "reference", "image", "terminal", "context.ts"],

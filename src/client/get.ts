@@ -1,86 +1,50 @@
-/** The path of an image on this machine: the embedded store's own blob, else an entry of the content-addressed cache. */
-import { chmod, mkdir, open } from "node:fs/promises";
-import { dirname, join } from "node:path";
+/** The path of an image in the cache, fetched only if it is not there. */
 import type { Call } from "../call.ts";
-import { SregistryError } from "../errors.ts";
-import { type Digest, digestAlgorithm, digestHex, isDigest } from "../reference/digest.ts";
-import { formatReference } from "../reference/format.ts";
-import type { PlacedReference, Reference } from "../reference/reference.ts";
-import { writeFileAtomic } from "../transfer/atomic.ts";
-import { diskError, present } from "../transfer/disk.ts";
-import { downloadToFile } from "../transfer/download.ts";
-import { digestOfFile } from "../transfer/hash-file.ts";
-import { readSmallFile } from "../transfer/small-file.ts";
-import { architectureOption } from "./pull.ts";
+import type { Digest } from "../reference/digest.ts";
+import { formatReference, pullFileName } from "../reference/format.ts";
+import type { Reference } from "../reference/reference.ts";
+import { fetchEntry, knownOffline, knownPin, notHere } from "./cache.ts";
+import { architectureOption, resolveImage } from "./resolve-image.ts";
 import type { Services } from "./services.ts";
 
 export interface GetOutcome {
+  readonly reference: string;
+  /** Absolute. The file is read-only, and shared by all who ask for this image. */
   readonly path: string;
   readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
   readonly outcome: "downloaded" | "resumed" | "present";
+  /** Bytes that came over the wire in this run. */
+  readonly transferred: number;
 }
 
-/** Cache entries are read-only and executable: a SIF is run, and nobody may change one that others use. */
-const ENTRY_MODE = 0o555;
+export type PullServices = Pick<Services, "cwd" | "place" | "open" | "imageCache" | "offline">;
 
-export async function get(
-  services: Services,
-  input: { readonly reference: Reference; readonly architecture?: string },
-  call: Call,
-): Promise<GetOutcome> {
+export interface GetInput {
+  readonly reference: Reference;
+  readonly architecture?: string;
+}
+
+/** @throws SregistryError NOT_FOUND when --offline asks for what is not in the cache. */
+export async function get(services: PullServices, input: GetInput, call: Call): Promise<GetOutcome> {
+  const reference = formatReference(input.reference);
+  const { path, digest, size, outcome, transferred } = await inCache(services, input, call);
+  return { reference, path, digest, size, outcome, transferred };
+}
+
+async function inCache(services: PullServices, input: GetInput, call: Call): Promise<Omit<GetOutcome, "reference">> {
+  const cache = await services.imageCache.open();
   const reference = await services.place(input.reference);
-  const known = await cachedPin(services, reference, call);
-  if (known !== undefined) return known;
-  const registry = await services.open(reference);
-  const image = await registry.resolve(reference, architectureOption(input.architecture), call);
-  const { digest } = image;
-  if (digest === undefined) {
-    throw new SregistryError("UNSUPPORTED", `${registry.name} promises no digest for ${formatReference(reference)}`, {
-      hint: "use pull",
-    });
-  }
-  const target = entryPath(services, digest);
-  await makeDirectory(dirname(target));
-  const { path, outcome } = await downloadToFile({ registry, image, target, force: true, call });
-  await chmod(path, ENTRY_MODE);
-  if (image.manifest !== undefined) await writeFileAtomic(pinPath(services, image.manifest), `${digest}\n`);
-  return { path, digest, outcome };
-}
-
-function entryPath(services: Services, digest: Digest): string {
-  return join(services.cacheDirectory, digestAlgorithm(digest), `${digestHex(digest)}.sif`);
-}
-
-/** Beside the entries: which image a manifest's digest stands for. */
-function pinPath(services: Services, manifest: Digest): string {
-  return join(services.cacheDirectory, digestAlgorithm(manifest), `${digestHex(manifest)}.manifest`);
-}
-
-/** A reference pinned by digest that is in the cache needs no request; the entry is hashed before it is given out. */
-async function cachedPin(
-  services: Services,
-  { selector }: PlacedReference,
-  { signal }: Call,
-): Promise<GetOutcome | undefined> {
-  if (selector.kind !== "digest") return undefined;
-  const text = (await readSmallFile(pinPath(services, selector.digest)))?.text.trim() ?? "";
-  const digest = isDigest(text) ? text : selector.digest;
-  const path = entryPath(services, digest);
-  const file = await present(open(path, "r"));
-  if (file === undefined) return undefined;
-  try {
-    const { size } = await file.stat();
-    const found = await digestOfFile(file, size, digestAlgorithm(digest), { name: path, signal });
-    return found === digest ? { path, digest, outcome: "present" } : undefined;
-  } finally {
-    await file.close();
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw diskError(path, error);
-  }
+  const { architecture } = architectureOption(input.architecture);
+  const label = pullFileName(input.reference);
+  const offline = services.offline && reference.scheme !== "local";
+  const digest = await (offline
+    ? knownOffline(cache, reference, architecture, call)
+    : knownPin(cache, reference, architecture));
+  const found = digest && (await cache.find({ digest, size: undefined, label }, call));
+  if (found !== undefined) return { ...found, outcome: "present", transferred: 0 };
+  if (offline) throw notHere(reference);
+  const { registry, image } = await resolveImage(services, reference, input.architecture, call);
+  return await fetchEntry(cache, { registry, image, architecture, label }, call);
 }

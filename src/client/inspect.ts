@@ -14,7 +14,7 @@ import type { Referrer } from "../registry/registry.ts";
 import { fileReader } from "../transfer/file-source.ts";
 import { sizedReader } from "../transfer/registry-reader.ts";
 import { imageMetadata } from "./metadata.ts";
-import { architectureOption } from "./pull.ts";
+import { architectureOption } from "./resolve-image.ts";
 import type { Services } from "./services.ts";
 
 export type InspectTarget =

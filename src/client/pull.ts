@@ -1,14 +1,15 @@
-/** Fetch one image to a file: resolve, download beside the target, verify, rename. */
+/** Fetch one image to a file: out of the cache where there is one, else straight from the endpoint. */
 import { join, resolve as resolvePath } from "node:path";
+import type { Cache } from "../cache/cache.ts";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
-import { askedArchitecture } from "../image/architecture.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference, pullFileName } from "../reference/format.ts";
-import type { Reference } from "../reference/reference.ts";
-import type { ImageInfo } from "../registry/registry.ts";
+import type { PlacedReference, Reference } from "../reference/reference.ts";
 import { downloadToFile } from "../transfer/download.ts";
-import type { Services } from "./services.ts";
+import { fetchEntry, hasDigest, knownOffline, knownPin, noteImage, notHere } from "./cache.ts";
+import { get, type PullServices } from "./get.ts";
+import { architectureOption, type Resolved, resolveImage } from "./resolve-image.ts";
 
 export interface PullInput {
   readonly reference: Reference;
@@ -18,6 +19,8 @@ export interface PullInput {
   readonly force?: boolean;
   /** By Go's name or that of `uname -m`: which one, where a name stands for several; an image for another is refused. */
   readonly architecture?: string;
+  /** `only`: no file but the cache's. Default: through the cache where one is configured. */
+  readonly cache?: "always" | "never" | "only";
 }
 
 export interface PullOutcome {
@@ -27,46 +30,84 @@ export interface PullOutcome {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
-  readonly outcome: "downloaded" | "resumed" | "present";
+  /** `cached`: made from the cache, or from a directory beside it. */
+  readonly outcome: "downloaded" | "resumed" | "cached" | "present";
   /** Bytes that came over the wire in this run. */
   readonly transferred: number;
 }
 
 /** @throws SregistryError NOT_FOUND where there is no image for the architecture that was asked for. */
-export async function pull(
-  services: Pick<Services, "cwd" | "place" | "open">,
-  input: PullInput,
-  call: Call,
-): Promise<PullOutcome> {
-  const target = targetPath(services.cwd, input);
+export async function pull(services: PullServices, input: PullInput, call: Call): Promise<PullOutcome> {
+  if (input.cache === "only") return await get(services, input, call);
   const reference = await services.place(input.reference);
-  const registry = await services.open(reference);
-  call.log.verbose(`pulling ${formatReference(reference)} from ${registry.name}`);
-  const asked = architectureOption(input.architecture);
-  const image = await registry.resolve(reference, asked, call);
-  requireArchitecture(image, asked.architecture, registry.name);
+  const placed = { reference, target: targetPath(services.cwd, input) };
+  const outcome = throughCache(services, reference, input)
+    ? await pullFromCache(services, await services.imageCache.open(), input, placed, call)
+    : await download(await resolveImage(services, reference, input.architecture, call), input, placed.target, call);
+  return { reference: formatReference(input.reference), path: placed.target, ...outcome };
+}
+
+/** Nobody's home fills up unasked; the embedded store is on this machine anyway. Offline there is nothing but the cache. */
+function throughCache(services: PullServices, { scheme }: PlacedReference, { cache }: PullInput): boolean {
+  if (cache !== undefined) return cache === "always";
+  return scheme !== "local" && (services.imageCache.configured || services.offline);
+}
+
+type Outcome = Omit<PullOutcome, "reference" | "path">;
+
+interface Placed {
+  readonly reference: PlacedReference;
+  readonly target: string;
+}
+
+async function pullFromCache(
+  services: PullServices,
+  cache: Cache,
+  input: PullInput,
+  { reference, target }: Placed,
+  call: Call,
+): Promise<Outcome> {
+  const { architecture } = architectureOption(input.architecture);
+  const label = pullFileName(input.reference);
+  const copy = async (digest: Digest, size?: number): Promise<Outcome | undefined> => {
+    const made = await cache.copy({ digest, size, label }, { target, force: input.force === true }, call);
+    if (made === undefined) return undefined;
+    return { digest, size: made.size, outcome: made.outcome === "copied" ? "cached" : "present", transferred: 0 };
+  };
+  const offline = services.offline && reference.scheme !== "local";
+  const known = await (offline
+    ? knownOffline(cache, reference, architecture, call)
+    : knownPin(cache, reference, architecture));
+  const made = known && (await copy(known));
+  if (made !== undefined) return made;
+  if (offline) throw notHere(reference);
+  const resolved = await resolveImage(services, reference, input.architecture, call);
+  const { registry, image } = resolved;
+  if (!hasDigest(image)) {
+    call.log.verbose(`${registry.name} promises no digest: the cache is passed by`);
+    return await download(resolved, input, target, call);
+  }
+  const there = await copy(image.digest, image.size);
+  if (there !== undefined) {
+    await noteImage(cache, image, architecture);
+    return there;
+  }
+  const { digest, size, path, outcome, transferred } = await fetchEntry(
+    cache,
+    { registry, image, architecture, label },
+    call,
+  );
+  const copied = await copy(digest, size);
+  if (copied !== undefined) return { ...copied, ...(outcome === "present" ? {} : { outcome, transferred }) };
+  throw new SregistryError("INTEGRITY", `${path} was removed, or changed, as soon as it was fetched`, {
+    hint: "pull --no-cache passes the cache by",
+  });
+}
+
+async function download({ registry, image }: Resolved, input: PullInput, target: string, call: Call): Promise<Outcome> {
   const result = await downloadToFile({ registry, image, target, force: input.force === true, call });
   const { digest, size, outcome, transferred } = result;
-  return { reference: formatReference(input.reference), path: target, digest, size, outcome, transferred };
-}
-
-export function architectureOption(architecture: string | undefined): { readonly architecture?: string } {
-  return architecture === undefined ? {} : { architecture: askedArchitecture(architecture) };
-}
-
-/** Where a name stands for one image only, endpoints give that one whatever is asked for. */
-function requireArchitecture(
-  { reference, architecture }: ImageInfo,
-  asked: string | undefined,
-  endpoint: string,
-): void {
-  if (asked === undefined || architecture === undefined || asked.split("/")[0] === architecture) return;
-  throw new SregistryError(
-    "NOT_FOUND",
-    `${formatReference(reference)} is an image for ${architecture}, as ${endpoint} says, and ${asked} was asked for`,
-    // Singularity Registry Server 2.1 keeps no architectures, and says amd64 of every image.
-    { hint: "to pull it as it is, leave --arch (SINGULARITY_PULL_ARCH, SINGULARITY_ARCH) away" },
-  );
+  return { digest, size, outcome, transferred };
 }
 
 function targetPath(cwd: string, { reference, output, directory }: PullInput): string {

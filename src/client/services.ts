@@ -13,6 +13,7 @@ import type { Registry } from "../registry/registry.ts";
 import { type MetadataIndex, openMetadataIndex } from "../transfer/metadata-index.ts";
 import { createUploadSessions } from "../transfer/sessions.ts";
 import { bearer } from "./bearer.ts";
+import { type ImageCache, imageCache } from "./cache.ts";
 import type { DefaultRegistry } from "./default-registry.ts";
 import { createLibraries, type Libraries } from "./libraries.ts";
 import { parallelSettings } from "./parallel.ts";
@@ -70,8 +71,10 @@ export interface Services extends AsyncDisposable {
   readonly open: Opener;
   /** Directory of the embedded registry. */
   readonly store: string;
-  /** Directory of the content-addressed image cache. */
-  readonly cacheDirectory: string;
+  /** The content-addressed image cache. */
+  readonly imageCache: ImageCache;
+  /** No connection may be opened. */
+  readonly offline: boolean;
   readonly config: Config;
   /** What images said of themselves, by digest. */
   readonly metadataIndex: MetadataIndex;
@@ -128,7 +131,8 @@ export async function createServices(options: ServiceOptions): Promise<Services>
   const services: Services = {
     cwd,
     store,
-    cacheDirectory: resolvePath(cwd, cacheDirectory(env, caches)),
+    imageCache: imageCache({ env, cwd, caches, settings: config.cache ?? {} }),
+    offline: flags.offline === true,
     config,
     metadataIndex: openMetadataIndex(join(caches, "sregistry", "metadata"), log),
     credentials,
@@ -172,12 +176,6 @@ function remembered<K, V>(make: (key: K) => V): (key: K) => V {
     known.set(key, value);
     return value;
   };
-}
-
-/** Singularity's and Apptainer's cache directories are theirs; ours is a folder in them. */
-function cacheDirectory(env: Environment, caches: string): string {
-  const shared = env["APPTAINER_CACHEDIR"] || env["SINGULARITY_CACHEDIR"] || caches;
-  return env["SREGISTRY_CACHEDIR"] || join(shared, "sregistry");
 }
 
 /** Opening an endpoint asks for a path; which one does not matter. */

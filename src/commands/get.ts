@@ -14,6 +14,7 @@ export const get = defineVerb<Input>({
   options: [ARCHITECTURE_OPTION],
   examples: [
     { command: "singularity exec $(sregistry get lab/tool:1.0) tool", says: "fetched once, then from the cache" },
+    { command: "sregistry get --offline lab/tool:1.0", says: "on a node without internet" },
   ],
   parse(words, flags) {
     const architecture = flags.text("arch");

@@ -70,6 +70,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./get.ts")).get,
   },
   {
+    name: "cache",
+    group: "Images",
+    summary: "the image cache: path, list, verify, prune, clean",
+    load: async () => (await import("./cache.ts")).cache,
+  },
+  {
     name: "remote",
     group: "Registries",
     summary: "the endpoints that Singularity shares: add, list, use, remove, login, logout, status",

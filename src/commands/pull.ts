@@ -26,6 +26,9 @@ export const pull = defineVerb<Input>({
     },
     { flags: "-F, --force", description: "replace a file that holds something else" },
     { flags: "--from-file <list>", description: "references from a file, one a line; - is standard input" },
+    { flags: "--cache", description: "by way of the image cache, also where none is configured" },
+    { flags: "--no-cache", description: "past the image cache" },
+    { flags: "--cache-only", description: "into the cache and no further; prints where it is" },
     ARCHITECTURE_OPTION,
   ],
   examples: [
@@ -33,6 +36,7 @@ export const pull = defineVerb<Input>({
     { command: "sregistry pull -o tool.sif oras://ghcr.io/org/tool:1.0", says: "from an OCI registry" },
     { command: "sregistry pull tool.sif oras://ghcr.io/org/tool:1.0", says: "the same, as Singularity orders it" },
     { command: "sregistry pull --from-file images.txt --dir images", says: "many at once" },
+    { command: "sregistry pull --cache-only --from-file images.txt", says: "fetched ahead, for jobs without internet" },
   ],
   parse(words, flags) {
     const common = commonInput(flags);
@@ -42,6 +46,11 @@ export const pull = defineVerb<Input>({
     if (output !== undefined && (words.length > 1 || fromFile !== undefined)) {
       throw new SregistryError("USAGE", "--output names one file, but several references are given", {
         hint: "use --dir",
+      });
+    }
+    if (common.cache === "only" && (output !== undefined || common.directory !== undefined)) {
+      throw new SregistryError("USAGE", "--cache-only makes no file, but --output or --dir names one", {
+        hint: "leave --cache-only out, or the name",
       });
     }
     return { pulls: parseWords(words, output).map((one) => ({ ...common, ...one })), fromFile, common };
@@ -54,7 +63,8 @@ export const pull = defineVerb<Input>({
     for (const input of inputs) {
       const outcome = await pullImage(services, input, call);
       outcomes.push(outcome);
-      if (outcome.outcome === "present") call.log.info(`${outcome.path} holds this image already; nothing to download`);
+      if (outcome.outcome === "present" && input.cache !== "only")
+        call.log.info(`${outcome.path} holds this image already; nothing to download`);
       if (!context.flags.json) await context.terminal.line(outcome.path);
     }
     if (context.flags.json) await context.terminal.json({ images: outcomes });
@@ -64,11 +74,24 @@ export const pull = defineVerb<Input>({
 function commonInput(flags: Flags): Omit<PullInput, "reference" | "output"> {
   const directory = flags.text("dir");
   const architecture = flags.text("arch");
+  const cache = cacheUse(flags);
   return {
     force: flags.on("force"),
+    ...(cache === undefined ? {} : { cache }),
     ...(directory === undefined ? {} : { directory }),
     ...(architecture === undefined ? {} : { architecture }),
   };
+}
+
+/** What is typed counts before what a variable says. */
+function cacheUse(flags: Flags): PullInput["cache"] {
+  const never = flags.on("no-cache") && !(flags.typed("cache") && flags.on("cache"));
+  if (flags.on("cache-only")) {
+    if (!flags.typed("no-cache")) return "only";
+    throw new SregistryError("USAGE", "--cache-only and --no-cache contradict each other");
+  }
+  if (never) return "never";
+  return flags.on("cache") ? "always" : undefined;
 }
 
 /** Two words of which the first is a file name and the second has a scheme are Singularity's `pull FILE URI`. */

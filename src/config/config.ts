@@ -8,9 +8,9 @@ import { geteuid } from "node:process";
 import { SregistryError, systemCode } from "../errors.ts";
 import type { Host } from "../reference/reference.ts";
 import { readSmallFile, type SmallFile } from "../transfer/small-file.ts";
-import type { HostSettings, Settings } from "./settings.ts";
+import type { CacheSettings, HostSettings, Settings } from "./settings.ts";
 
-export type { HostSettings, Settings } from "./settings.ts";
+export type { CacheSettings, HostSettings, Settings } from "./settings.ts";
 
 /** `hosts` and `trustedRealms` have the site's entries for the hosts that the user's file does not name. */
 export interface Config extends Omit<Settings, "hosts"> {
@@ -45,8 +45,10 @@ export async function loadConfig(options: ConfigOptions): Promise<Config> {
     options.file === undefined ? loadLayer(userConfigFile(options), home) : loadNamed(options.file, home),
   ]);
   const settings = { ...site?.settings, ...user?.settings };
+  const cache = mergedCache(site?.settings.cache, user?.settings.cache);
   return {
     ...settings,
+    ...(cache === undefined ? {} : { cache }),
     plainHttp: settings.plainHttp ?? [],
     trustedRealms: merged(site?.settings.trustedRealms, user?.settings.trustedRealms),
     hosts: [...merged(site?.settings.hosts, user?.settings.hosts).values()].sort(bySpecificity),
@@ -99,6 +101,14 @@ async function isSudo(me: number, owner: number, home: string): Promise<boolean>
     if (systemCode(error) === "ENOENT") return false;
     throw error;
   }
+}
+
+/** A directory of the user's own is not the group's because the site's is. */
+function mergedCache(site: CacheSettings | undefined, user: CacheSettings | undefined): CacheSettings | undefined {
+  if (site === undefined || user === undefined) return user ?? site;
+  if (user.directory === undefined) return { ...site, ...user };
+  const { shared: _shared, ...rest } = site;
+  return { ...rest, ...user };
 }
 
 function bySpecificity(a: HostSettings, b: HostSettings): number {

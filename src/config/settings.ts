@@ -29,6 +29,15 @@ export interface HostSettings {
   readonly chunkSize: number;
 }
 
+/** The image cache. */
+export interface CacheSettings {
+  readonly directory?: string;
+  /** For a group: what one user fetches, the others may read and replace. */
+  readonly shared?: boolean;
+  /** Directories of images that are read besides, never written. */
+  readonly lookaside?: readonly string[];
+}
+
 export interface Settings {
   /** Default registry, as --registry takes it. */
   readonly registry?: string;
@@ -38,6 +47,7 @@ export interface Settings {
   readonly keyring?: boolean;
   /** Directory of the embedded registry; absolute, as every path here. */
   readonly store?: string;
+  readonly cache?: CacheSettings;
   readonly authfile?: string;
   readonly caFile?: string;
   /** Hosts that are spoken to over http. */
@@ -50,6 +60,19 @@ export interface Settings {
   /** Milliseconds of a Retry-After that are waited for. */
   readonly retryAfterLimit?: number;
 }
+
+const cacheSettings: ValueReader<CacheSettings> = (node, place) => {
+  const given = fields(node, place, ["directory", "shared", "lookaside"]);
+  const read = <T>(name: string, reader: ValueReader<T>): T | undefined => {
+    const item = given.get(name);
+    return item && reader(item, { ...place, key: `${place.key}.${name}` });
+  };
+  return present<CacheSettings>({
+    directory: read("directory", path),
+    shared: read("shared", flag),
+    lookaside: read("lookaside", list(path)),
+  });
+};
 
 /** What the OCI room does with a host it knows nothing of. */
 const USUAL = { mode: "chunked", chunkSize: 64 * 2 ** 20 } as const;
@@ -76,6 +99,7 @@ const NAMES: Readonly<Record<keyof Settings, string>> = {
   remotes: "remotes",
   keyring: "keyring",
   store: "store",
+  cache: "cache",
   authfile: "authfile",
   caFile: "ca-file",
   plainHttp: "plain-http",
@@ -109,6 +133,7 @@ export function parseSettings(source: string, file: string, home: string): Parse
     remotes: read("remotes", map(remoteName, text)),
     keyring: read("keyring", flag),
     store: read("store", path),
+    cache: read("cache", cacheSettings),
     authfile: read("authfile", path),
     caFile: read("caFile", path),
     plainHttp: read("plainHttp", list(host)),

@@ -9,7 +9,7 @@ import { SregistryError, systemCode } from "../errors.ts";
 import { diskError, present } from "./disk.ts";
 import { decodeOwner, lifeOf, newOwner, type Owner } from "./owner.ts";
 
-export interface LockOptions {
+export interface LockOptions<T = never> {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds to wait for others; default 30 s. */
   readonly timeoutMs?: number | undefined;
@@ -17,6 +17,10 @@ export interface LockOptions {
   readonly longestPauseMs?: number | undefined;
   /** Told once for every holder that is waited for. */
   readonly waiting?: ((holder: Owner) => void) | undefined;
+  /** Asked while others hold the lock: an answer is taken for the work's, and nothing is waited for any more. */
+  readonly instead?: (() => Promise<T | undefined>) | undefined;
+  /** Permission bits of the lock whatever the umask says, where others have to read it; default 0644 less the umask. */
+  readonly mode?: number | undefined;
 }
 
 /** Milliseconds without a sign of life after which an owner of unknown life is taken for gone. */
@@ -34,7 +38,7 @@ const queues = new Map<string, Promise<void>>();
  * Runs `work` while holding the lock file `path`, which is made for it and removed again.
  * @throws SregistryError LOCKED naming the holder when `timeoutMs` have passed; DISK when no lock can be made there.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
+export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions<T> = {}): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
   const turn = unlessAborted(before, options.signal).then(() => locked(path, work, options));
   // Whoever comes next waits for everybody before, also when this caller gives up waiting.
@@ -64,15 +68,16 @@ async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefine
   }
 }
 
-async function locked<T>(path: string, work: () => Promise<T>, options: LockOptions): Promise<T> {
+async function locked<T>(path: string, work: () => Promise<T>, options: LockOptions<T>): Promise<T> {
   const owner = await newOwner();
   const claim = `${path}.${owner.id}`;
-  const file = await openClaim(path, claim, owner);
+  const file = await openClaim(path, claim, owner, options.mode);
   // A sign of life that fails is one less: enough of them missing make the lock abandoned, which is what they are for.
   const life = setInterval(() => void rewrite(file, owner).catch(nothing), SIGN_OF_LIFE);
   life.unref();
   try {
-    await acquire(path, claim, file, owner, options);
+    const instead = await acquire(path, claim, file, owner, options);
+    if (instead !== undefined) return instead;
     try {
       return await work();
     } finally {
@@ -86,9 +91,10 @@ async function locked<T>(path: string, work: () => Promise<T>, options: LockOpti
   }
 }
 
-async function openClaim(path: string, claim: string, owner: Owner): Promise<FileHandle> {
+async function openClaim(path: string, claim: string, owner: Owner, mode: number | undefined): Promise<FileHandle> {
   try {
     const file = await open(claim, "wx", READABLE);
+    if (mode !== undefined) await file.chmod(mode);
     await rewrite(file, owner);
     return file;
   } catch (error) {
@@ -97,21 +103,24 @@ async function openClaim(path: string, claim: string, owner: Owner): Promise<Fil
   }
 }
 
-async function acquire(
+/** Undefined when the lock is ours; otherwise what `instead` answered. */
+async function acquire<T>(
   path: string,
   claim: string,
   file: FileHandle,
   owner: Owner,
-  options: LockOptions,
-): Promise<void> {
+  options: LockOptions<T>,
+): Promise<T | undefined> {
   const { signal, timeoutMs = TIMEOUT, longestPauseMs = LONGEST_PAUSE } = options;
   const end = Date.now() + timeoutMs;
   let holder: string | undefined;
   for (let pause = 2; ; pause = Math.min(pause * 2, longestPauseMs)) {
     signal?.throwIfAborted();
-    if (await take(path, claim)) return;
+    if (await take(path, claim)) return undefined;
+    const instead = await options.instead?.();
+    if (instead !== undefined) return instead;
     await rewrite(file, owner);
-    if (await takeOver(path, claim)) return;
+    if (await takeOver(path, claim)) return undefined;
     if (options.waiting !== undefined) {
       const other = await ownerOf(path);
       if (other !== undefined && other.id !== holder) options.waiting(other);
@@ -181,7 +190,7 @@ async function takeOver(path: string, claim: string): Promise<boolean> {
 
 /** The id of an abandoned lock's owner ("torn" for one without); undefined while it is held, or free. */
 async function abandoned(path: string, claim: string): Promise<string | undefined> {
-  const text = await present(readFile(path, "utf8"));
+  const text = await textOf(path);
   if (text === undefined) return undefined;
   const owner = decodeOwner(text);
   const life = owner === undefined ? "unknown" : await lifeOf(owner);
@@ -202,8 +211,18 @@ async function rewrite(file: FileHandle, owner: Owner): Promise<void> {
 }
 
 async function ownerOf(path: string): Promise<Owner | undefined> {
-  const text = await present(readFile(path, "utf8"));
+  const text = await textOf(path);
   return text === undefined ? undefined : decodeOwner(text);
+}
+
+/** Another user's umask may have made a lock unreadable: its age still tells whether anybody holds it. */
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await present(readFile(path, "utf8"));
+  } catch (error) {
+    if (systemCode(error) === "EACCES") return "";
+    throw error;
+  }
 }
 
 async function waitedLongEnough(path: string, timeoutMs: number): Promise<SregistryError> {

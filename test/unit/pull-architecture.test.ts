@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type Call, silentLog, silentProgress } from "../../src/call.ts";
+import { imageCache } from "../../src/client/cache.ts";
 import { pull } from "../../src/client/pull.ts";
 import { readImageMetadata } from "../../src/image/read.ts";
 import { bytesReader } from "../../src/image/reader.ts";
@@ -39,7 +40,13 @@ const withMetadata: NonNullable<Registry["can"]["push"]> = async (request, ...re
 };
 
 async function pulled(name: string, architecture: string) {
-  const services = { cwd, place: async () => placed(`local://${name}`), open: async () => registry };
+  const services = {
+    cwd,
+    place: async () => placed(`local://${name}`),
+    open: async () => registry,
+    imageCache: imageCache({ env: {}, cwd, caches: cwd, settings: {} }),
+    offline: false,
+  };
   return pull(services, { reference: placed(`local://${name}`), output: "image.sif", architecture }, call);
 }
 

@@ -1,0 +1,111 @@
+/** One copy at a time to one target, among processes: who comes later finds it done. */
+import { readdir, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Call, Task } from "../call.ts";
+import { SregistryError } from "../errors.ts";
+import { abortError } from "../http/network-error.ts";
+import { present } from "../transfer/disk.ts";
+import { removeLeftovers } from "../transfer/leftovers.ts";
+import { withLock } from "../transfer/lock.ts";
+import { partialPath, partialPrefix } from "../transfer/partial.ts";
+import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "../transfer/target.ts";
+import { copyOut } from "./copy-out.ts";
+import type { Entry, ImageKey } from "./entries.ts";
+import { ifPossible } from "./folder.ts";
+
+export interface CopyTo {
+  /** Absolute. */
+  readonly target: string;
+  /** Replace a target that holds something else. */
+  readonly force: boolean;
+}
+
+export interface CopyOutcome {
+  /** `present`: the target held the image already. */
+  readonly outcome: "copied" | "present";
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Milliseconds that another copy is waited for, and between two looks at most. */
+const LONGEST_WAIT = 60 * 60 * 1000;
+const LONGEST_PAUSE = 1_000;
+
+const COPY = ".copy";
+
+/**
+ * Undefined when the target does not hold the image, and can be made.
+ * @throws SregistryError CONFLICT when it holds something else and `force` is not set; USAGE; DISK.
+ */
+export async function targetHolds(
+  image: ImageKey,
+  { target, force }: CopyTo,
+  { signal }: Call,
+): Promise<CopyOutcome | undefined> {
+  await requireDirectory(dirname(target));
+  const there = await lookAtTarget({ image, target, force }, signal);
+  if (there !== undefined) return { outcome: "present", size: there.stat.size };
+  await requireWritable(dirname(target));
+  return undefined;
+}
+
+/** Undefined when the entry turned out to be damaged. The target has been looked at by `targetHolds`. */
+export async function copyToTarget(
+  entry: Entry,
+  key: ImageKey,
+  to: CopyTo,
+  call: Call,
+): Promise<CopyOutcome | undefined> {
+  const task = call.progress.start(key.label, entry.size);
+  try {
+    const outcome = await copyUnderLock(entry, key, to, call, task);
+    if (outcome === undefined) task.fail();
+    else task.done();
+    return outcome;
+  } catch (error) {
+    task.fail();
+    // Waiting for the lock is ended by Node's own AbortError.
+    throw call.signal.aborted && !(error instanceof SregistryError) ? abortError(call.signal) : error;
+  }
+}
+
+/** Where the target has changed meanwhile it is looked at outside the lock: a hundred that waited read it at once. */
+async function copyUnderLock(
+  entry: Entry,
+  key: ImageKey,
+  to: CopyTo,
+  call: Call,
+  task: Task,
+): Promise<CopyOutcome | undefined> {
+  const { signal } = call;
+  const { target, force } = to;
+  // The same as that of a download to this target.
+  const partial = partialPath(target, entry.digest);
+  const copy = { entry, target, temporary: `${partial}${COPY}`, force, signal, task };
+  for (;;) {
+    const before = await entryAt(target);
+    const changed = async () => ((await entryAt(target)) === before ? undefined : "changed");
+    const work = async () => (await changed()) ?? ((await copyOut(copy)) ? "copied" : "damaged");
+    const outcome = await withLock<"changed" | "copied" | "damaged">(`${partial}.lock`, work, {
+      signal,
+      timeoutMs: LONGEST_WAIT,
+      longestPauseMs: LONGEST_PAUSE,
+      waiting: ({ pid, host }) => task.state(`waiting for process ${pid} on ${host}`),
+      instead: changed,
+    });
+    if (outcome === "damaged") return undefined;
+    if (outcome === "copied") await ifPossible(() => clearBeside(target));
+    if (outcome === "copied") return { outcome, size: entry.size };
+    const there = await targetHolds(key, to, call);
+    if (there !== undefined) return there;
+  }
+}
+
+/** What downloads and copies that were killed left beside the target. */
+async function clearBeside(target: string): Promise<void> {
+  await removeLeftovers(target);
+  const names = await readdir(dirname(target));
+  const copies = names.filter((name) => name.startsWith(partialPrefix(target)) && name.endsWith(COPY));
+  const left = copies.filter((name) => !names.includes(name.replace(/\.copy$/, ".lock")));
+  for (const name of left) await present(unlink(join(dirname(target), name)));
+}

@@ -1,0 +1,156 @@
+import {
+  cacheContents,
+  cacheDirectory,
+  cleanCache,
+  listCache,
+  type Pruned,
+  type PruneLimits,
+  pruneCache,
+  requireIntact,
+  verifyCache,
+} from "../client/cache-care.ts";
+import type { Context } from "../context.ts";
+import { SregistryError } from "../errors.ts";
+import { formatSize } from "../terminal/units.ts";
+import { defineVerb, type Flags, requireWord } from "./verb.ts";
+
+const ACTIONS = ["path", "list", "verify", "prune", "clean"] as const;
+type Action = (typeof ACTIONS)[number];
+
+interface Input {
+  readonly action: Action;
+  readonly limits: PruneLimits;
+  readonly force: boolean;
+}
+
+export const cache = defineVerb<Input>({
+  arguments: [{ name: "<action>", description: ACTIONS.join(", ") }],
+  options: [
+    { flags: "--max-size <size>", description: "prune: what may stay: 500M, 50GiB, 1T", noEnv: true },
+    { flags: "--older-than <age>", description: "prune: what was not used for: 12h, 30d, 8w", noEnv: true },
+    { flags: "--dry-run", description: "prune: say what would go", noEnv: true },
+    { flags: "-f, --force", description: "clean: do not ask", noEnv: true },
+  ],
+  examples: [
+    { command: "sregistry cache list", says: "what is in it, and when it was used last" },
+    { command: "sregistry cache prune --max-size 200GiB --older-than 60d", says: "least recently used first" },
+    { command: "sregistry cache verify", says: "hashes everything; what is damaged is removed" },
+  ],
+  parse(words, flags) {
+    const word = requireWord(words, 0, "what to do with the cache");
+    const action = ACTIONS.find((one) => one === word);
+    if (action === undefined) {
+      throw new SregistryError("USAGE", `cache ${JSON.stringify(word)} is not known`, {
+        hint: `sregistry cache ${ACTIONS.join("|")}`,
+      });
+    }
+    return { action, limits: parseLimits(action, flags), force: flags.on("force") };
+  },
+  async run({ action, limits, force }, context) {
+    switch (action) {
+      case "path": {
+        const directory = await cacheDirectory(await context.services());
+        return context.flags.json ? context.terminal.json({ directory }) : context.terminal.line(directory);
+      }
+      case "list":
+        return list(context);
+      case "verify":
+        return verify(context);
+      case "prune":
+        return report(await pruneCache(await context.services(), limits), limits.dryRun === true, context);
+      case "clean":
+        if (!force) await confirmClean(context);
+        return report(await cleanCache(await context.services()), false, context);
+    }
+  },
+});
+
+async function list({ services, terminal, flags }: Context): Promise<void> {
+  const listing = await listCache(await services());
+  if (flags.json) return terminal.json({ ...listing });
+  const size = (bytes: number): string => (terminal.out.isTerminal ? formatSize(bytes) : String(bytes));
+  await terminal.table(
+    ["DIGEST", "SIZE", "USED", "REFERENCE"],
+    each(listing.entries, (one) => [one.digest, size(one.size), one.used, one.reference ?? ""]),
+  );
+}
+
+async function verify({ services, call, terminal, flags }: Context): Promise<void> {
+  const found = await verifyCache(await services(), await call());
+  if (flags.json) await terminal.json({ ...found });
+  else {
+    const rows = [
+      ...found.intact.map((path) => ["intact", path]),
+      ...found.damaged.map(({ path }) => ["damaged", path]),
+    ];
+    await terminal.table(
+      ["STATE", "PATH"],
+      each(rows, (row) => row),
+    );
+  }
+  requireIntact(found);
+}
+
+async function confirmClean({ services, terminal }: Context): Promise<void> {
+  const { directory, count, size } = await cacheContents(await services());
+  const what = `${count} image${count === 1 ? "" : "s"} (${formatSize(size)})`;
+  const sure = await terminal.prompt.confirm(`Remove ${what} from ${directory}?`, "--force");
+  if (!sure) throw new SregistryError("USAGE", `${directory} was not cleaned: the answer was no`);
+}
+
+async function report({ removed, kept, leftovers }: Pruned, dryRun: boolean, context: Context): Promise<void> {
+  const { log } = await context.call();
+  const size = removed.reduce((sum, entry) => sum + entry.size, 0);
+  if (context.flags.json) {
+    const entries = removed.map(({ digest, path, size: bytes }) => ({ digest, path, size: bytes }));
+    await context.terminal.json({ dryRun, removed: entries, size, leftovers });
+  } else for (const { path } of removed) await context.terminal.line(path);
+  const rest = leftovers.length === 0 ? "" : `, and ${leftovers.length} files of downloads that nobody goes on with`;
+  const images = `${removed.length} image${removed.length === 1 ? "" : "s"} (${formatSize(size)})`;
+  log.info(`${dryRun ? "would remove" : "removed"} ${images}${rest}`);
+  for (const { path } of kept) log.warn(`${path} could not be removed: it belongs to somebody else`);
+}
+
+async function* each<T>(items: readonly T[], row: (item: T) => readonly string[]): AsyncGenerator<readonly string[]> {
+  for (const item of items) yield row(item);
+}
+
+function parseLimits(action: Action, flags: Flags): PruneLimits {
+  const [maxSize, olderThan] = [flags.text("max-size"), flags.text("older-than")];
+  const given = maxSize !== undefined || olderThan !== undefined || flags.on("dry-run");
+  if (action !== "prune" && given) {
+    throw new SregistryError("USAGE", `cache ${action} takes no --max-size, --older-than or --dry-run`, {
+      hint: "sregistry cache prune --max-size 50GiB --older-than 30d",
+    });
+  }
+  if (action === "prune" && maxSize === undefined && olderThan === undefined) {
+    throw new SregistryError("USAGE", "nothing says what may stay in the cache", {
+      hint: "sregistry cache prune --max-size 50GiB --older-than 30d; clean removes everything",
+    });
+  }
+  return {
+    ...(maxSize === undefined ? {} : { maxSize: parseSize(maxSize) }),
+    ...(olderThan === undefined ? {} : { olderThan: parseAge(olderThan) }),
+    dryRun: flags.on("dry-run"),
+  };
+}
+
+const POWERS = ["", "K", "M", "G", "T", "P"];
+
+/** `500M` and `500MiB` are powers of 1024, `500MB` of 1000. */
+function parseSize(text: string): number {
+  const match = /^(\d{1,9}(?:\.\d{1,3})?) ?([KMGTP]?)(iB|B|)$/i.exec(text);
+  const base = match?.[3]?.toLowerCase() === "b" && match[2] !== "" ? 1000 : 1024;
+  const bytes = Number(match?.[1]) * base ** POWERS.indexOf(match?.[2]?.toUpperCase() ?? "");
+  if (match !== null && Number.isSafeInteger(Math.round(bytes))) return Math.round(bytes);
+  throw new SregistryError("USAGE", `--max-size ${JSON.stringify(text)} is no size: expected 500M, 50GiB or 1T`);
+}
+
+const HOUR = 60 * 60 * 1000;
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: HOUR, d: 24 * HOUR, w: 7 * 24 * HOUR };
+
+function parseAge(text: string): number {
+  const match = /^(\d{1,6})([mhdw])$/.exec(text);
+  if (match !== null) return Number(match[1]) * (UNITS[match[2] ?? ""] ?? 0);
+  throw new SregistryError("USAGE", `--older-than ${JSON.stringify(text)} is no age: expected 12h, 30d or 8w`);
+}
