@@ -36,7 +36,6 @@ export class BulkSocket {
   /** Bytes that the body at hand still has; undefined while that is unknown. */
   #rest: number | undefined;
   #ready: Buffer | undefined;
-  #gatheringSince = 0;
   #socket: Socket | undefined;
   #wake: (() => void) | undefined;
   #failure: SregistryError | undefined;
@@ -122,19 +121,17 @@ export class BulkSocket {
    */
   async gather(rest: number, patience: Patience): Promise<Buffer> {
     this.#rest = rest;
-    if (this.#filled > this.#start) {
-      const first = this.unread;
-      this.#start = this.#filled;
-      this.#requireNoMore(first.length, rest);
-      return first;
+    if (this.#ready === undefined && this.unread.length === 0) {
+      const impatient = setInterval(() => this.unread.length > 0 && this.#awake(), LONGEST_GATHERING);
+      await this.#until(() => this.#ready !== undefined, patience);
+      clearInterval(impatient);
     }
-    this.#gatheringSince = performance.now();
-    await this.#until(() => this.#ready !== undefined, patience);
-    const ready = this.#ready ?? this.unread;
+    const bytes = this.#ready ?? this.unread;
     if (this.#ready === undefined) this.#start = this.#filled;
     this.#ready = undefined;
-    if (ready.length === 0) this.#requireWhole();
-    return ready;
+    if (bytes.length > rest) this.destroy(moreThanAnnounced(this.#host));
+    if (bytes.length === 0 || bytes.length > rest) this.#requireWhole();
+    return bytes;
   }
 
   #place(): Buffer {
@@ -143,25 +140,20 @@ export class BulkSocket {
       : this.#buffers[this.#turn].subarray(this.#filled);
   }
 
-  /** True: go on reading. Once false is said, nothing is read before somebody waits again. */
+  /** True: go on reading. Once false is said, nothing is read before somebody waits again. What is full is set aside at once. */
   #arrived(bytes: number): boolean {
     this.#filled += bytes;
     this.#timer?.refresh();
-    if (this.#rest === undefined || this.#wake === undefined) {
-      this.#awake();
-      return false;
-    }
     const gathered = this.#filled - this.#start;
-    const enough =
-      gathered >= this.#rest || this.#filled === BUFFER || performance.now() - this.#gatheringSince > LONGEST_GATHERING;
-    if (!enough) return true;
-    if (gathered > this.#rest) this.#failure = moreThanAnnounced(this.#host);
-    else this.#ready = this.unread;
-    // What comes next is another answer, and most of this buffer has to be left for its body.
-    if (gathered >= this.#rest) this.#rest = undefined;
-    this.#turn = this.#turn === 0 ? 1 : 0;
-    this.#start = 0;
-    this.#filled = 0;
+    if (this.#rest !== undefined && gathered < this.#rest && this.#filled < BUFFER) return this.#wake !== undefined;
+    if (this.#rest !== undefined) {
+      this.#ready = this.unread;
+      // What comes next is another answer, and most of this buffer has to be left for its body.
+      if (gathered >= this.#rest) this.#rest = undefined;
+      this.#turn = this.#turn === 0 ? 1 : 0;
+      this.#start = 0;
+      this.#filled = 0;
+    }
     this.#awake();
     return false;
   }
@@ -191,11 +183,6 @@ export class BulkSocket {
 
   #requireWhole(): void {
     if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #requireNoMore(arrived: number, rest: number): void {
-    if (arrived > rest) this.destroy(moreThanAnnounced(this.#host));
-    this.#requireWhole();
   }
 }
 

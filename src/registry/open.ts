@@ -72,7 +72,7 @@ export function createOpener(endpoints: Endpoints): Opener {
 async function open(reference: PlacedReference, endpoints: Endpoints): Promise<Registry> {
   const registry = await choose(reference, endpoints);
   requireProtocol(registry, reference, endpoints);
-  return registry;
+  return { ...registry, parallel: { ...registry.parallel, ...endpoints.parallel } };
 }
 
 /** `--protocol` chooses among those of a Singularity Registry Server. @throws SregistryError UNSUPPORTED at anything else. */
@@ -123,7 +123,6 @@ async function openLibrary(endpoint: LibraryEndpoint, endpoints: Endpoints): Pro
     front,
     transport,
     sessions: endpoints.uploadSessions,
-    ...endpoints.parallel,
     ociDirect(url, token) {
       const host = parseHost(url.host);
       const direct = endpoints.bearerTransport(host, token);

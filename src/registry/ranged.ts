@@ -2,7 +2,15 @@
 import { SregistryError } from "../errors.ts";
 import { parseContentRange } from "../http/range.ts";
 import type { HttpResponse } from "../http/transport.ts";
-import type { BodyPart } from "./registry.ts";
+import type { BodyPart, ByteRange } from "./registry.ts";
+
+/** Bytes: for fewer, a connection that undici has open already is faster. */
+const BULK = 4 * 1024 * 1024;
+
+/** Whether a range of an image of `size` bytes is worth a connection for large bodies. */
+export function isBulk({ start, end }: ByteRange, size: number | undefined): boolean {
+  return (end ?? size ?? Number.POSITIVE_INFINITY) - start >= BULK;
+}
 
 export interface AskedRange {
   readonly start: number;

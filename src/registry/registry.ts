@@ -205,8 +205,8 @@ export interface Registry {
   /** @throws SregistryError REPLY_INVALID when the answer is neither the range asked for nor the whole. */
   read(image: ImageInfo, range: ByteRange, call: Call): Promise<BodyPart>;
   readonly can: Partial<Capabilities>;
-  /** Ranges that it serves well at once, and the bytes of each; undefined: one connection. */
-  readonly parallel?: { readonly connections: number; readonly partSize: number };
+  /** How its images are to be fetched: connections at a time, and bytes of each request. What is not said is found out. */
+  readonly parallel?: { readonly concurrency?: number; readonly partSize?: number };
   /** Where images are stored as OCI documents and blobs. */
   readonly content?: Content;
   /** What is pushed has to be signed, unless the user says otherwise (-U). */

@@ -2,13 +2,15 @@
 import { basename } from "node:path";
 import type { Task } from "../call.ts";
 import { SregistryError } from "../errors.ts";
+import { pour } from "../http/pour.ts";
 import { createRetryPolicy, type RetryPolicy } from "../http/retry-policy.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
 import type { BodyPart, ImageInfo } from "../registry/registry.ts";
 import type { Download, DownloadResult } from "./download.ts";
-import { boundedParallel, ParallelParts } from "./parallel.ts";
+import { type Lane, Lanes } from "./lanes.ts";
 import type { PartialFile } from "./partial.ts";
+import type { Range } from "./ranges.ts";
 
 /** Without a digest nothing tells whether another body is of the same image, and without a size where it ends. */
 export function isResumable({ digest, size }: ImageInfo): boolean {
@@ -19,40 +21,29 @@ export class DownloadRun {
   readonly #download: Download;
   readonly #partial: PartialFile;
   readonly #task: Task;
-  readonly #retry: RetryPolicy;
   /** Bytes that an earlier process left and this one went on from. */
   #resumedAt = 0;
   #transferred = 0;
-  /** More than one body went into the file, so that a wrong digest may be the seam's fault. */
-  #spliced = false;
+  /** How many bodies went into the file: with more than one, a wrong digest may be the seam's fault. */
+  #bodies = 0;
   /** Once parts have made a wrong whole, one connection fetches all of it. */
   #inOne = false;
-  /** Bytes that were in place at best: only what goes beyond them is progress, or a server could be asked for ever. */
-  #furthest = 0;
 
   constructor(download: Download, partial: PartialFile, task: Task) {
-    const { image, call, retry } = download;
     this.#download = download;
     this.#partial = partial;
     this.#task = task;
-    this.#retry = createRetryPolicy({
-      what: formatReference(image.reference),
-      signal: call.signal,
-      log: call.log,
-      limits: retry,
-    });
   }
 
   async run(): Promise<DownloadResult> {
-    const { image, target, force } = this.#download;
+    const { image, target, force, call } = this.#download;
     await this.#takeUp();
     await this.#fetch();
     this.#task.state("verifying");
     let digest = await this.#partial.digest();
-    if (this.#spliced && image.digest !== undefined && digest !== image.digest) {
+    if (this.#bodies > 1 && image.digest !== undefined && digest !== image.digest) {
       const when = this.#resumedAt > 0 ? "after a resume" : "after a transfer in parts";
-      this.#download.call.log.warn(`${basename(target)}: the digest is wrong ${when}; once more from the start`);
-      this.#furthest = 0;
+      call.log.warn(`${basename(target)}: the digest is wrong ${when}; once more from the start`);
       this.#inOne = true;
       await this.#restart();
       await this.#fetch();
@@ -63,7 +54,7 @@ export class DownloadRun {
     return {
       path: target,
       digest,
-      size: this.#partial.offset,
+      size: this.#partial.bytes,
       transferred: this.#transferred,
       outcome: this.#resumedAt > 0 ? "resumed" : "downloaded",
     };
@@ -71,12 +62,11 @@ export class DownloadRun {
 
   async #takeUp(): Promise<void> {
     const { image, target, call } = this.#download;
-    const size = isResumable(image) ? image.size : undefined;
-    this.#resumedAt = await this.#partial.takeUp(size, call.signal, (offset) => this.#task.at(offset));
-    this.#furthest = this.#resumedAt;
-    this.#spliced = this.#resumedAt > 0;
+    this.#resumedAt = await this.#partial.takeUp();
     if (image.size !== undefined) await this.#partial.requireRoom(image.size - this.#resumedAt);
     if (this.#resumedAt === 0) return;
+    this.#bodies = 1;
+    this.#task.at(this.#resumedAt);
     call.log.info(
       `${basename(target)}: ${this.#resumedAt} of ${image.size} bytes are here from an interrupted pull; going on from there`,
     );
@@ -85,68 +75,88 @@ export class DownloadRun {
   async #restart(): Promise<void> {
     await this.#partial.restart();
     this.#resumedAt = 0;
-    this.#spliced = false;
+    this.#bodies = 0;
     this.#task.at(0);
   }
 
-  /** Until all bytes are there; each body that ends early is followed by another, as long as bytes move. */
   async #fetch(): Promise<void> {
-    const { size } = this.#download.image;
-    await using parts = this.#openParts();
-    while (size === undefined || this.#partial.offset < size) {
+    const { registry, image, call, parallel } = this.#download;
+    const { size } = image;
+    if (size === undefined || !isResumable(image)) return await this.#fetchWhole();
+    await new Lanes({
+      name: this.#name(),
+      size,
+      parallel: this.#inOne ? { concurrency: 1 } : { ...registry.parallel, ...parallel },
+      signal: call.signal,
+      log: call.log,
+      gaps: (start, end) => this.#partial.gaps(start, end),
+      receive: (range, lane) => this.#receive(range, lane),
+      retry: () => this.#retryPolicy(),
+    }).run();
+  }
+
+  /** Each try from the start: nothing tells whether what came before is of the same image. */
+  async #fetchWhole(): Promise<void> {
+    const { registry, image, call } = this.#download;
+    const retry = this.#retryPolicy();
+    let furthest = 0;
+    for (;;) {
+      if (this.#partial.bytes > 0) await this.#restart();
       try {
-        await (parts?.inRanges ? this.#receiveParts(parts) : this.#receive());
-        if (size === undefined) return;
+        const part = await registry.read(image, { start: 0 }, call);
+        const size = this.#sizeOf(part);
+        await this.#pour(part, size, () => {
+          if (this.#partial.bytes <= furthest) return;
+          furthest = this.#partial.bytes;
+          retry.progressed();
+        });
+        if (size !== undefined && this.#partial.bytes < size) throw this.#tooShort(size);
+        return;
       } catch (error) {
-        await this.#retry.next(error);
+        await retry.next(error);
       }
     }
   }
 
-  /** Undefined where one connection has to do, or is as good. */
-  #openParts(): ParallelParts | undefined {
-    const { registry, image, call, parallel = registry.parallel } = this.#download;
-    const { size } = image;
-    if (parallel === undefined || size === undefined || this.#inOne || !isResumable(image)) return undefined;
-    const bounded = boundedParallel(parallel);
-    if (bounded.connections < 2 || size - this.#partial.offset <= bounded.partSize) return undefined;
-    const open = async (start: number, end: number, signal: AbortSignal): Promise<BodyPart> => {
-      const part = await registry.read(image, { start, end }, { ...call, signal });
-      try {
-        this.#sizeOf(part);
-      } catch (error) {
-        part.body.destroy();
-        throw error;
-      }
-      return part;
-    };
-    return new ParallelParts({ name: this.#name(), size, parallel: bounded, signal: call.signal, open });
-  }
-
-  async #receiveParts(parts: ParallelParts): Promise<void> {
-    this.#spliced = true;
-    for await (const chunk of parts.from(this.#partial.offset)) await this.#take(chunk, this.#download.image.size);
-    if (parts.whole !== undefined) await this.#receive(parts.whole);
-  }
-
-  async #receive(answered?: BodyPart): Promise<void> {
+  async #receive([start, end]: Range, lane: Lane): Promise<void> {
     const { registry, image, call } = this.#download;
-    if (this.#partial.offset > 0 && !isResumable(image)) await this.#restart();
-    const part = answered ?? (await registry.read(image, { start: this.#partial.offset }, call));
+    const { size = end } = image;
+    const range = start === 0 && end === size ? { start } : { start, end };
+    const part = await registry.read(image, range, { ...call, signal: lane.signal });
+    // A server that does not keep to the range sends everything: what is here already is passed over.
+    const strayed = part.start !== start || part.whole === true;
+    if (strayed && start > 0) call.log.verbose(`${registry.name} sends images only as a whole`);
+    this.#requireStart(part, start);
+    if (strayed) lane.alone();
+    else lane.answered();
+    await this.#pour(part, strayed ? size : end, () => lane.progressed());
+    const [gap] = this.#partial.gaps(start, end);
+    if (gap !== undefined) throw this.#tooShort(size);
+  }
+
+  /** Puts a body into its place; it must not go beyond `end`. `progressed`: told when bytes came that were not here. */
+  async #pour(part: BodyPart, end: number | undefined, progressed: () => void): Promise<void> {
+    let at = part.start;
+    this.#bodies += 1;
     try {
-      const size = this.#sizeOf(part);
-      await this.#alignTo(part.start);
-      this.#spliced = this.#partial.offset > 0;
-      for await (const chunk of part.body) await this.#take(chunk, size);
-      if (size !== undefined && this.#partial.offset < size) {
-        throw new SregistryError(
-          "NETWORK",
-          `${registry.name} ended ${this.#name()} after ${this.#partial.offset} of ${size} bytes`,
-        );
-      }
+      this.#sizeOf(part);
+      await pour(part.body, async (bytes) => {
+        if (end !== undefined && at + bytes.length > end) throw await this.#tooLong(end);
+        const added = await this.#partial.write(at, bytes);
+        at += bytes.length;
+        this.#transferred += bytes.length;
+        if (added === 0) return;
+        progressed();
+        this.#task.at(this.#partial.bytes);
+      });
     } finally {
       part.body.destroy();
     }
+  }
+
+  #retryPolicy(): RetryPolicy {
+    const { call, retry } = this.#download;
+    return createRetryPolicy({ what: this.#name(), signal: call.signal, log: call.log, limits: retry });
   }
 
   /** Looked at before anything is done to the partial: a proxy's login page is no reason to throw gigabytes away. */
@@ -159,36 +169,31 @@ export class DownloadRun {
     );
   }
 
-  async #take(bytes: Buffer, size: number | undefined): Promise<void> {
-    if (size !== undefined && this.#partial.offset + bytes.length > size) {
-      await this.#partial.remove();
-      throw new SregistryError(
-        "INTEGRITY",
-        `${this.#name()} should have ${size} bytes, and ${this.#download.registry.name} sent more`,
-        { hint: NOTHING_KEPT },
-      );
-    }
-    await this.#partial.append(bytes);
-    this.#transferred += bytes.length;
-    if (this.#partial.offset > this.#furthest) {
-      this.#furthest = this.#partial.offset;
-      this.#retry.progressed();
-    }
-    this.#task.at(this.#partial.offset);
+  #requireStart(part: BodyPart, start: number): void {
+    if (part.start === start || part.start === 0) return;
+    part.body.destroy();
+    const { registry } = this.#download;
+    throw new SregistryError(
+      "REPLY_INVALID",
+      `${registry.name} sent ${this.#name()} from byte ${part.start} when asked from byte ${start}`,
+    );
   }
 
-  /** A server that ignores Range sends from the start: so do we begin again. */
-  async #alignTo(start: number): Promise<void> {
-    if (start === this.#partial.offset) return;
-    const { registry, call } = this.#download;
-    if (start !== 0) {
-      throw new SregistryError(
-        "REPLY_INVALID",
-        `${registry.name} sent ${this.#name()} from byte ${start} when asked from byte ${this.#partial.offset}`,
-      );
-    }
-    call.log.verbose(`${registry.name} sends images only as a whole; beginning again`);
-    await this.#restart();
+  #tooShort(size: number): SregistryError {
+    const { registry } = this.#download;
+    return new SregistryError(
+      "NETWORK",
+      `${registry.name} ended ${this.#name()} after ${this.#partial.bytes} of ${size} bytes`,
+    );
+  }
+
+  async #tooLong(size: number): Promise<SregistryError> {
+    await this.#partial.remove();
+    return new SregistryError(
+      "INTEGRITY",
+      `${this.#name()} should have ${size} bytes, and ${this.#download.registry.name} sent more`,
+      { hint: NOTHING_KEPT },
+    );
   }
 
   async #wrongDigest(got: Digest, expected: Digest): Promise<SregistryError> {

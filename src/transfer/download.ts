@@ -12,10 +12,10 @@ import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
 import { isSystemError, present } from "./disk.ts";
 import { DownloadRun, isResumable } from "./download-run.ts";
+import type { Parallel } from "./lanes.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
 import { Onlooker } from "./onlooker.ts";
-import type { Parallel } from "./parallel.ts";
 import { PartialFile, partialPath } from "./partial.ts";
 import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "./target.ts";
 
@@ -28,7 +28,7 @@ export interface Download {
   readonly force: boolean;
   readonly call: Call;
   readonly retry?: Partial<RetryLimits>;
-  /** Instead of what the registry says of itself; one connection: { connections: 1, partSize: 1 }. */
+  /** What the user says of connections; the rest is found out. */
   readonly parallel?: Parallel;
 }
 
@@ -107,7 +107,8 @@ async function fetchUnderClaim(download: Download, path: string, task: Task): Pr
   const { image, target, call } = download;
   const algorithm = image.digest === undefined ? "sha256" : digestAlgorithm(image.digest);
   const { uid } = await stat(`${path}.lock`);
-  await using partial = await PartialFile.open(path, algorithm, uid);
+  const { digest, size } = image;
+  await using partial = await PartialFile.open(path, { algorithm, digest, size, owner: uid, signal: call.signal });
   try {
     const result = await new DownloadRun(download, partial, task).run();
     await clearAway(target, call.log);
@@ -134,9 +135,20 @@ async function clearAway(target: string, log: Log): Promise<void> {
   }
 }
 
+/** Why the pull failed is to be told, and not that its journal could not be written either. */
+async function leave(partial: PartialFile, log: Log): Promise<number> {
+  try {
+    return await partial.leave();
+  } catch (error) {
+    if (!isCode(error, "DISK")) throw error;
+    log.verbose(error.message);
+    return 0;
+  }
+}
+
 async function keep({ image, target, call }: Download, partial: PartialFile): Promise<void> {
   if (!isResumable(image)) return await partial.remove();
-  const kept = await partial.leave();
+  const kept = await leave(partial, call.log);
   if (kept === 0) return;
   call.log.info(
     `${basename(target)}: ${kept} of ${image.size} bytes are kept beside it; the same command goes on from there`,

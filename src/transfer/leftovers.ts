@@ -5,7 +5,8 @@ import { present } from "./disk.ts";
 import { decodeOwner, lifeOf } from "./owner.ts";
 import { partialPrefix } from "./partial.ts";
 
-const PARTIAL = /^(?:[0-9a-f]{16}|unknown)$/;
+/** A partial, or its journal. */
+const PARTIAL = /^(?:[0-9a-f]{16}|unknown)(?:\.json)?$/;
 /** What lock.ts takes a lock with: the lock's name and the owner's id. */
 const CLAIM = /^(?:[0-9a-f]{16}|unknown)\.lock\.[0-9a-f-]{36}$/;
 
@@ -23,7 +24,9 @@ export async function removeLeftovers(target: string): Promise<void> {
   for (const name of names) {
     const path = join(directory, name);
     const rest = name.slice(prefix.length);
-    const left = PARTIAL.test(rest) ? !names.includes(`${name}.lock`) : CLAIM.test(rest) && (await isAbandoned(path));
+    const left = PARTIAL.test(rest)
+      ? !names.includes(`${name.replace(/\.json$/, "")}.lock`)
+      : CLAIM.test(rest) && (await isAbandoned(path));
     if (left) await present(unlink(path));
   }
 }

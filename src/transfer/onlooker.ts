@@ -1,10 +1,9 @@
 /** Shows how far another process is with the download that this one waits for. */
-import { stat } from "node:fs/promises";
 import type { Call, Task } from "../call.ts";
-import { present } from "./disk.ts";
+import { readJournal } from "./journal.ts";
 import type { Owner } from "./owner.ts";
 
-/** Milliseconds between two looks; each is one stat on what may be a shared file system. */
+/** Milliseconds between two looks; each reads a small file on what may be a shared file system. */
 const PAUSE = 2_000;
 
 export class Onlooker implements Disposable {
@@ -29,8 +28,8 @@ export class Onlooker implements Disposable {
 
   async #look(): Promise<void> {
     try {
-      const found = await present(stat(this.#partial));
-      if (found !== undefined && this.#timer !== undefined) this.#task.at(found.size);
+      const journal = await readJournal(this.#partial);
+      if (journal !== undefined && this.#timer !== undefined) this.#task.at(journal.done.bytes);
     } catch (error) {
       this.#call.log.debug(`${this.#partial} cannot be looked at: ${error instanceof Error ? error.message : error}`);
     }

@@ -1,25 +1,26 @@
 /**
  * The hidden file beside a target in which a download grows. Its name carries the digest, so that nothing else is ever
- * continued in it, and its size is the journal: the bytes before it are hashed again before more are asked for.
+ * continued in it; a journal beside it says which bytes are there; a thread hashes them from the first one on.
  */
-import { createHash, type Hash } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, link, lstat, open, rename, stat, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, rename, stat, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
-import { type Digest, type DigestAlgorithm, digestHex, finishDigest } from "../reference/digest.ts";
+import { type Digest, type DigestAlgorithm, digestHex } from "../reference/digest.ts";
 import { diskError, present, syncDirectory } from "./disk.ts";
-import { hashPrefix } from "./hash-file.ts";
+import { HashFollower } from "./hash-follower.ts";
+import { Journal, readJournal } from "./journal.ts";
+import { createOwn, openOwn } from "./own-file.ts";
+import { Ranges } from "./ranges.ts";
 import { alreadyThere } from "./target.ts";
-
-/** Bytes gathered before they are written: few system calls, and the write runs while the next ones are hashed. */
-const BATCH = 1024 * 1024;
 
 /** Bytes after which the disk is told to take what has been written. */
 const STRETCH = 64 * 1024 * 1024;
 
 /** Bytes of the target's name in the partial's; locks and their claims add 50 more, and file systems end at 255. */
 const NAME = 160;
+
+/** Less the umask from birth, as the target has it: a SIF is run. */
+const MODE = 0o777;
 
 /** `.name.part-<digest>`; a long name is cut. */
 export function partialPath(target: string, digest: Digest | undefined): string {
@@ -32,129 +33,136 @@ export function partialPrefix(target: string): string {
   return `.${Buffer.from(basename(target)).subarray(0, NAME).toString()}.part-`;
 }
 
+export interface PartialOptions {
+  readonly algorithm: DigestAlgorithm;
+  /** What the whole is to have; undefined where the endpoint does not say. */
+  readonly digest: Digest | undefined;
+  /** Bytes of the whole; undefined where the endpoint does not say. */
+  readonly size: number | undefined;
+  /** User id that this file system gives to files of ours (not always the process's: NFS maps root). */
+  readonly owner: number;
+  readonly signal: AbortSignal;
+}
+
 export class PartialFile {
   readonly path: string;
+  readonly #options: PartialOptions;
+  readonly #journal: Journal;
   #file: FileHandle;
-  readonly #algorithm: DigestAlgorithm;
-  #hash: Hash;
-  #offset = 0;
-  #batch: Buffer[] = [];
-  #batched = 0;
-  #writing: Promise<void> = Promise.resolve();
+  #done = new Ranges();
+  #follower: HashFollower;
   /** The disk takes what was written while more arrives, so that little is left for the fsync at the end. */
   #syncing: Promise<void> = Promise.resolve();
-  #synced = 0;
+  #unsynced = 0;
 
-  private constructor(path: string, file: FileHandle, algorithm: DigestAlgorithm) {
+  private constructor(path: string, file: FileHandle, options: PartialOptions) {
     this.path = path;
     this.#file = file;
-    this.#algorithm = algorithm;
-    this.#hash = createHash(algorithm);
+    this.#options = options;
+    this.#journal = new Journal(path, options.owner);
+    this.#follower = this.#followed();
   }
 
-  /** `owner`: user id that this file system gives to files of ours (not always the process's: NFS maps root). */
-  static async open(path: string, algorithm: DigestAlgorithm, owner: number): Promise<PartialFile> {
+  static async open(path: string, options: PartialOptions): Promise<PartialFile> {
     try {
-      return new PartialFile(path, (await openOwn(path, owner)) ?? (await createNew(path)), algorithm);
+      return new PartialFile(path, await openOwn(path, { owner: options.owner, mode: MODE }), options);
     } catch (error) {
       throw diskError(path, error);
     }
   }
 
-  /** Bytes that are hashed and written, or on their way to the disk. */
-  get offset(): number {
-    return this.#offset;
+  #followed(): HashFollower {
+    const { algorithm, signal } = this.#options;
+    return new HashFollower(this.#file, { algorithm, signal, name: this.path });
   }
 
-  /**
-   * Takes up what an earlier process left; more than `size` bytes cannot be of this image, and where the size is unknown
-   * nothing is. Returns the offset.
-   */
-  async takeUp(size: number | undefined, signal: AbortSignal, told: (offset: number) => void): Promise<number> {
-    const { size: have } = await this.#file.stat();
-    if (have === 0) return 0;
-    if (size === undefined || have > size) await this.restart();
-    else this.#offset = await hashPrefix(this.#file, have, this.#hash, { signal, told, name: this.path });
-    return this.#offset;
+  /** Bytes that are in place. */
+  get bytes(): number {
+    return this.#done.bytes;
+  }
+
+  /** What is missing of the bytes `start` up to `end`. */
+  gaps(start: number, end: number): readonly (readonly [start: number, end: number])[] {
+    return this.#done.gaps(start, end);
+  }
+
+  /** Takes up what an earlier process left of the same image. Returns the bytes that need not be fetched. */
+  async takeUp(): Promise<number> {
+    const { digest, size } = this.#options;
+    const { size: length } = await this.#file.stat();
+    if (length === 0) return 0;
+    const left = digest === undefined || size === undefined ? undefined : await readJournal(this.path);
+    if (size === undefined || left?.digest !== digest || left?.size !== size || length > size) {
+      await this.restart();
+      return 0;
+    }
+    // What a crash of the machine took from the file is missing, whatever the journal says.
+    for (const [start, end] of left.done.toJSON()) this.#done.add(start, Math.min(end, length));
+    this.#follower.advance(this.#done.prefix, size);
+    return this.bytes;
   }
 
   /**
    * From byte 0 in a new file. The old one is not truncated: a process on another host that slept while its claim was
-   * taken over still has it open, and the other one may have given it the target's name since.
+   * taken over still has it open, and the other one may have given it the target's name since. Nothing may be on its way.
    */
   async restart(): Promise<void> {
-    await this.#writing;
-    this.#batch = [];
-    this.#batched = 0;
-    this.#hash = createHash(this.#algorithm);
-    this.#offset = 0;
-    this.#synced = 0;
-    if ((await this.#file.stat()).size === 0) return;
+    await this.#follower[Symbol.asyncDispose]();
+    this.#done = new Ranges();
+    this.#unsynced = 0;
+    await this.#journal.remove();
     try {
-      await this.#requireOwn();
-      await unlink(this.path);
-      const file = await createNew(this.path);
-      await this.#file.close();
-      this.#file = file;
-      this.#syncing = Promise.resolve();
-    } catch (error) {
-      throw diskError(this.path, error);
-    }
-  }
-
-  /** Hashes at once and writes behind. The chunk must not be changed afterwards. */
-  async append(chunk: Buffer): Promise<void> {
-    this.#batch.push(chunk);
-    this.#batched += chunk.length;
-    this.#offset += chunk.length;
-    if (this.#batched >= BATCH) await this.#flush();
-  }
-
-  /** The write of one batch runs while the same batch is hashed and the next one arrives. */
-  async #flush(): Promise<void> {
-    await this.#writing;
-    const batch = this.#batch;
-    const start = this.#offset - this.#batched;
-    this.#batch = [];
-    this.#batched = 0;
-    this.#writing = this.#write(batch, start);
-    // Reported by whoever awaits it next; until then it must not count as unhandled.
-    this.#writing.catch(() => undefined);
-    for (const chunk of batch) this.#hash.update(chunk);
-  }
-
-  async #write(batch: readonly Buffer[], start: number): Promise<void> {
-    try {
-      let offset = start;
-      let rest = [...batch];
-      while (rest.length > 0) {
-        const { bytesWritten } = await this.#file.writev(rest, offset);
-        offset += bytesWritten;
-        rest = withoutFirst(rest, bytesWritten);
+      if ((await this.#file.stat()).size > 0) {
+        await this.#requireOwn();
+        await unlink(this.path);
+        const file = await createOwn(this.path, { mode: MODE });
+        await this.#file.close();
+        this.#file = file;
+        this.#syncing = Promise.resolve();
       }
-      if (offset - this.#synced >= STRETCH) this.#syncUpTo(offset);
     } catch (error) {
       throw diskError(this.path, error);
     }
+    this.#follower = this.#followed();
+  }
+
+  /**
+   * Puts bytes in their place; what is there already is left as it is. Resolves when they may be used again.
+   * Returns how many were new. @throws SregistryError DISK.
+   */
+  async write(offset: number, bytes: Uint8Array): Promise<number> {
+    const missing = this.#done.gaps(offset, offset + bytes.length);
+    for (const [start, end] of missing) await this.#put(start, bytes.subarray(start - offset, end - offset));
+    return missing.reduce((sum, [start, end]) => sum + end - start, 0);
+  }
+
+  async #put(offset: number, bytes: Uint8Array): Promise<void> {
+    const { digest, size } = this.#options;
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        at += (await this.#file.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
+      }
+    } catch (error) {
+      throw diskError(this.path, error);
+    }
+    this.#done.add(offset, offset + bytes.length);
+    this.#unsynced += bytes.length;
+    if (this.#unsynced >= STRETCH) this.#sync();
+    // Where an endpoint does not say what is to come, nothing can be gone on with, and the end is not known.
+    if (digest !== undefined && size !== undefined) this.#journal.note({ digest, size, done: this.#done });
+    if (size !== undefined) this.#follower.advance(this.#done.prefix, size);
   }
 
   /** A failure is kept for `commit`: the system reports it once, and the fsync there would know nothing of it. */
-  #syncUpTo(offset: number): void {
-    this.#synced = offset;
+  #sync(): void {
+    this.#unsynced = 0;
     this.#syncing = this.#syncing.then(() => this.#file.datasync());
     this.#syncing.catch(() => undefined);
   }
 
-  /** Everything appended is on its way to the disk; a write that failed is reported. */
-  async settle(): Promise<void> {
-    if (this.#batched > 0) await this.#flush();
-    await this.#writing;
-  }
-
-  /** Ends the hashing: only once, when all bytes are there. */
+  /** Of all that is there, when nothing is missing any more. */
   async digest(): Promise<Digest> {
-    await this.settle();
-    return finishDigest(this.#hash, this.#algorithm);
+    return await this.#follower.digest(this.bytes);
   }
 
   /** @throws SregistryError DISK when the file system has less room than the rest needs. Unknown there: no complaint. */
@@ -177,6 +185,7 @@ export class PartialFile {
       await this.#file.sync();
       await this.#requireOwn();
       await (replace ? rename(this.path, target) : this.#giveName(target));
+      await this.#journal.remove();
       await syncDirectory(dirname(target));
     } catch (error) {
       if (systemCode(error) === "EEXIST") throw alreadyThere(target);
@@ -203,17 +212,19 @@ export class PartialFile {
     await rename(this.path, target);
   }
 
-  /** Leaves what is on the disk to a later process, and tells how many bytes that are. An empty file is not left. */
+  /** Leaves what is there to a later process, and tells how many bytes that are. An empty file is not left. */
   async leave(): Promise<number> {
-    // What could not be written is not in the size; why not has been, or is being, reported.
-    await this.settle().catch(() => undefined);
-    const { size, nlink } = await this.#file.stat();
-    if (size === 0) await this.remove();
-    return nlink === 0 ? 0 : size;
+    const { digest, size } = this.#options;
+    if (!(await this.#isAt(this.path))) return 0;
+    if (this.bytes > 0) await this.#journal.save({ digest, size, done: this.#done });
+    else await this.remove();
+    return this.bytes;
   }
 
   async remove(): Promise<void> {
-    if (await this.#isAt(this.path)) await present(unlink(this.path));
+    if (!(await this.#isAt(this.path))) return;
+    await this.#journal.remove();
+    await present(unlink(this.path));
   }
 
   /** Only a process on another host that believed this one gone could have changed that (locks are advice). */
@@ -230,32 +241,14 @@ export class PartialFile {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writing.catch(() => undefined);
+    await this.#follower[Symbol.asyncDispose]();
+    await this.#journal[Symbol.asyncDispose]();
     await this.#file.close();
   }
 }
 
 /** What link(2) says where there are no hard links, or no more of them. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
-
-/** Mode 0777 less the umask from birth, as the target has it: a SIF is run. */
-async function createNew(path: string): Promise<FileHandle> {
-  return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o777);
-}
-
-/**
- * The partial file at `path` if it is a regular file of ours without another name. Anything else there is removed: in a
- * directory that others can write to, its owner could change the image later, or it could be a link to a file to ruin.
- */
-async function openOwn(path: string, owner: number): Promise<FileHandle | undefined> {
-  const found = await present(lstat(path));
-  if (found === undefined) return undefined;
-  if (found.isFile() && found.nlink === 1 && found.uid === owner) {
-    return await present(open(path, constants.O_RDWR | constants.O_NOFOLLOW));
-  }
-  await present(unlink(path));
-  return undefined;
-}
 
 /** Undefined where the file system does not tell. */
 async function freeBytes(directory: string): Promise<number | undefined> {
@@ -266,14 +259,4 @@ async function freeBytes(directory: string): Promise<number | undefined> {
     if (systemCode(error) === undefined) throw error;
     return undefined;
   }
-}
-
-function withoutFirst(buffers: readonly Buffer[], bytes: number): Buffer[] {
-  let left = bytes;
-  const rest: Buffer[] = [];
-  for (const buffer of buffers) {
-    if (left < buffer.length) rest.push(buffer.subarray(left));
-    left = Math.max(0, left - buffer.length);
-  }
-  return rest;
 }

@@ -22,6 +22,8 @@ export interface LibraryRequest {
   readonly redirect?: "follow" | "never";
   /** Milliseconds; a closing request may take long. */
   readonly headersTimeout?: number;
+  /** As HttpRequest has it. */
+  readonly bulk?: boolean;
 }
 
 export interface LibraryApi {

@@ -33,9 +33,6 @@ export interface LibraryOptions {
   /** Makes an OCI registry for images that the library keeps in one; undefined: never asked for. */
   readonly ociDirect?: (url: URL, token: Secret) => Registry;
   readonly sessions?: UploadSessions;
-  /** Connections and bytes of a download in ranges; as SingularityCE. */
-  readonly concurrency?: number;
-  readonly partSize?: number;
   /** Bytes; larger images are pushed in parts. Default: 64 MiB, as SingularityCE. */
   readonly multipartAbove?: number;
   readonly retry?: Partial<RetryLimits>;
@@ -68,7 +65,6 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
   return {
     name,
     signedOnly: true,
-    parallel: { connections: options.concurrency ?? 3, partSize: options.partSize ?? 5 * 1024 * 1024 },
     resolve,
     async read(image, range, call) {
       return direct.read(image, range, call) ?? readImage(api, image, await foundOf(image, call), range, call);

@@ -10,7 +10,7 @@ import { hostArchitecture } from "../../image/architecture.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import { remember } from "../../secret.ts";
-import { rangedPart } from "../ranged.ts";
+import { isBulk, rangedPart } from "../ranged.ts";
 import type { BodyPart, ByteRange, ImageInfo, ResolveOptions } from "../registry.ts";
 import { type LibraryApi, readData, refusal, WITH_TOKEN } from "./api.ts";
 import { imageName } from "./image-name.ts";
@@ -92,7 +92,7 @@ export async function readImage(
   for (let fresh = found.storage === undefined; ; fresh = true) {
     const response = await (found.storage === undefined
       ? askLibrary(api, image, found, range, call)
-      : askStorage(api, found.storage, range, call));
+      : askStorage(api, found.storage, range, isBulk(range, image.size), call));
     if (response === undefined) continue;
     if (response.status === 200 || response.status === 206) {
       await requireNoPage(response, image);
@@ -121,6 +121,7 @@ async function askLibrary(
       accept: [200, 206, 301, 302, 303, 307, 308, 404],
       headers: rangeHeader(range),
       redirect: "never",
+      bulk: isBulk(range, image.size),
     },
     call,
   );
@@ -150,7 +151,7 @@ async function requireNoPage(response: HttpResponse, image: ImageInfo): Promise<
   throw new SregistryError("REPLY_INVALID", `${response.url.host} sent a web page where ${name} was expected`);
 }
 
-function askStorage(api: LibraryApi, url: URL, range: ByteRange, call: Call): Promise<HttpResponse> {
+function askStorage(api: LibraryApi, url: URL, range: ByteRange, bulk: boolean, call: Call): Promise<HttpResponse> {
   return api.transport.send({
     method: "GET",
     url,
@@ -158,6 +159,7 @@ function askStorage(api: LibraryApi, url: URL, range: ByteRange, call: Call): Pr
     headers: rangeHeader(range),
     auth: authAt(api, url),
     retry: "safe",
+    bulk,
     signal: call.signal,
   });
 }

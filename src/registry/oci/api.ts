@@ -20,6 +20,8 @@ export interface ApiRequest {
   readonly redirect?: "follow" | "never";
   /** Milliseconds; default: the transport's. */
   readonly headersTimeout?: number;
+  /** As HttpRequest has it. */
+  readonly bulk?: boolean;
   readonly auth: Auth;
 }
 

@@ -14,7 +14,7 @@ import { chooseByArchitecture } from "../../image/platform.ts";
 import { digestAlgorithm, digestOf } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
-import { rangedPart } from "../ranged.ts";
+import { isBulk, rangedPart } from "../ranged.ts";
 import type { BodyPart, ByteRange, ImageInfo, ResolveOptions } from "../registry.ts";
 import { type OciApi, repositoryAuth } from "./api.ts";
 import { type FetchedDocument, fetchDocument, found } from "./manifests.ts";
@@ -127,6 +127,7 @@ export async function readBlob(api: OciApi, image: ImageInfo, range: ByteRange, 
       accept: ranged ? [200, 206] : [200],
       headers: ranged ? { range: `bytes=${range.start}-${end - 1}` } : {},
       auth: repositoryAuth(reference.path, "pull"),
+      bulk: isBulk(range, size),
     },
     call,
   );

@@ -51,6 +51,8 @@ export function createShubRegistry(options: ShubOptions): Registry {
     name,
     resolve: (reference, { architecture }, call) => explained(resolve(reference, architecture, call)),
     read: (image, range, call) => explained(urlOf(image, call).then((url) => readImage(hub, url, image, range, call))),
+    // Where downloads are limited, each request counts as one.
+    parallel: { concurrency: 1 },
     can: {
       /** Read from the image: its size, which a range is cut by, comes with the first answer only. */
       async metadata(image, call) {

@@ -6,7 +6,7 @@ import { isHtml, isJson } from "../../http/media-type.ts";
 import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
 import { formatReference } from "../../reference/format.ts";
-import { rangedPart } from "../ranged.ts";
+import { isBulk, rangedPart } from "../ranged.ts";
 import type { BodyPart, ByteRange, ImageInfo } from "../registry.ts";
 import type { Hub } from "./hub.ts";
 
@@ -29,6 +29,7 @@ export async function readImage(
     headers: ranged ? { range: `bytes=${start}-${end === undefined ? "" : end - 1}` } : {},
     auth: { kind: "none" },
     retry: "safe",
+    bulk: isBulk({ start, ...(end === undefined ? {} : { end }) }, image.size),
     signal: call.signal,
   });
   if (response.status >= 400) throw await refused(hub, image, response);

@@ -177,7 +177,6 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
     resolve: (reference, choice, call) => images.resolve(reference, choice, call),
     read: (image, range, call) => images.read(image, range, call),
     can,
-    ...(library.parallel === undefined ? {} : { parallel: library.parallel }),
     ...(library.signedOnly === undefined || protocol === "hmac" ? {} : { signedOnly: library.signedOnly }),
   };
 }

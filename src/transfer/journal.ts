@@ -1,0 +1,120 @@
+/**
+ * What a download has got so far, in a small file beside its partial: after a kill at any moment the next process knows which
+ * bytes need not be fetched again. It is a hint: the whole is hashed from its first byte in any case.
+ */
+import { type FileHandle, unlink } from "node:fs/promises";
+import { count, type Decoder, field, list, object, optional, parseJson, string } from "../decode.ts";
+import { isCode } from "../errors.ts";
+import { diskError, present } from "./disk.ts";
+import { openOwn } from "./own-file.ts";
+import { type Range, Ranges } from "./ranges.ts";
+import { readSmallFile } from "./small-file.ts";
+
+export interface JournalEntry {
+  /** Of the image that the partial is of. */
+  readonly digest: string | undefined;
+  /** Bytes of that image. */
+  readonly size: number | undefined;
+  readonly done: Ranges;
+}
+
+/** Bytes that may be fetched again after a kill, for each connection. */
+const STEP = 2 * 1024 * 1024;
+/** Milliseconds: a slow network's bytes are dear. */
+const PERIOD = 1000;
+
+export function journalPath(partial: string): string {
+  return `${partial}.json`;
+}
+
+/** Undefined when there is none, or one that a crash has torn. */
+export async function readJournal(partial: string): Promise<JournalEntry | undefined> {
+  try {
+    const found = await readSmallFile(journalPath(partial));
+    return found === undefined ? undefined : decode(parseJson(found.text, "journal"), "journal");
+  } catch (error) {
+    if (isCode(error, "REPLY_INVALID", "CONFIG_INVALID")) return undefined;
+    throw error;
+  }
+}
+
+const range: Decoder<Range> = (value, where) => {
+  const [start = 0, end = 0] = list(count)(value, where);
+  return [start, end];
+};
+
+const decode: Decoder<JournalEntry> = (value, where) => {
+  const json = object(value, where);
+  return {
+    digest: field(json, "digest", optional(string), where),
+    size: field(json, "size", optional(count), where),
+    done: new Ranges(field(json, "done", list(range), where)),
+  };
+};
+
+export class Journal implements AsyncDisposable {
+  readonly #path: string;
+  readonly #owner: number;
+  #file: FileHandle | undefined;
+  #length = 0;
+  #saved = 0;
+  #savedAt = performance.now();
+  #writing: Promise<void> = Promise.resolve();
+  #busy = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  /** `owner` as PartialFile.open has it. */
+  constructor(partial: string, owner: number) {
+    this.#path = journalPath(partial);
+    this.#owner = owner;
+  }
+
+  /** Writes it down when it is time again; does not wait for that. @throws SregistryError DISK when the last time failed. */
+  note(entry: JournalEntry): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const step = entry.done.bytes - this.#saved;
+    if (this.#busy || (step < STEP && performance.now() - this.#savedAt < PERIOD)) return;
+    this.#writing = this.save(entry).catch((error: unknown) => {
+      this.#failure = { error };
+    });
+  }
+
+  /** One write of a few hundred bytes, which a kill does not tear. */
+  async save(entry: JournalEntry): Promise<void> {
+    await this.#writing;
+    this.#busy = true;
+    try {
+      const file = await this.#open();
+      const text = Buffer.from(JSON.stringify(entry).padEnd(this.#length));
+      await file.write(text, 0, text.length, 0);
+      this.#length = text.length;
+      this.#saved = entry.done.bytes;
+      this.#savedAt = performance.now();
+    } catch (error) {
+      throw diskError(this.#path, error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** What an earlier process wrote is written over, never cut first: until then it is what is known. */
+  async #open(): Promise<FileHandle> {
+    if (this.#file === undefined) {
+      this.#file = await openOwn(this.#path, { owner: this.#owner, mode: 0o600 });
+      this.#length = (await this.#file.stat()).size;
+    }
+    return this.#file;
+  }
+
+  async remove(): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    await present(unlink(this.#path));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+}
