@@ -54,8 +54,8 @@ const USUAL_PART = 16 * 1024 * 1024;
 const LARGEST_USUAL_PART = 64 * 1024 * 1024;
 /** Parts of a large image: each may be two requests, to the registry and to its object store. */
 const PARTS = 64;
-/** Bytes a second at which one connection is left to do everything: about a third of a local one's. */
-const FAST = 300_000_000;
+/** Bytes a second at which one connection is left to do everything: several would share the same limit. */
+const FAST = 150_000_000;
 /** Milliseconds after which a connection that is not through with its first part is not fast. */
 const LONGEST_TRIAL = 250;
 
