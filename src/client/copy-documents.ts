@@ -1,7 +1,7 @@
 /** A copy between two places that store OCI documents: every manifest and blob byte for byte, so that digests stay. */
 
 import { arch } from "node:os";
-import type { Call } from "../call.ts";
+import { type Call, silentProgress } from "../call.ts";
 import { isCode } from "../errors.ts";
 import { goArchitecture } from "../image/architecture.ts";
 import type { Descriptor, Document } from "../image/document.ts";
@@ -20,6 +20,9 @@ export interface ContentEnd extends End {
 
 /** Layers that their publishers forbid to pass on (image-spec layer.md): registries do without them. */
 const NOT_DISTRIBUTED = /^application\/vnd\.(?:oci\.image\.layer\.nondistributable\.|docker\.image\.rootfs\.foreign\.)/;
+
+/** Bytes. */
+const LEAST_SHOWN = 64 * 1024;
 
 /** Undefined where one of them stores images in another way. */
 export function contentEnd(end: End): ContentEnd | undefined {
@@ -143,7 +146,9 @@ export class DocumentCopy {
     });
     const title = blob.annotations["org.opencontainers.image.title"] ?? `${from.path} ${digest.slice(7, 19)}`;
     const near = origin.origin === content.origin && from.path !== path ? { from: from.path } : {};
-    const transfer = await through(source, call, content.putBlob({ path, digest, source, title, ...near }, call));
+    // Configs are not worth a bar.
+    const told = size < LEAST_SHOWN ? { ...call, progress: silentProgress } : call;
+    const transfer = await through(source, call, content.putBlob({ path, digest, source, title, ...near }, told));
     this.transferred += source.transferred;
     call.log.verbose(`${formatReference(pinnedTo(from, digest))}: ${transfer}`);
   }

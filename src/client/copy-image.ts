@@ -1,8 +1,11 @@
 /** A copy where one side is no place of OCI documents: the SIF is read from the one and pushed to the other. */
+import { arch } from "node:os";
 import type { Call } from "../call.ts";
 import { isCode, SregistryError } from "../errors.ts";
+import { goArchitecture } from "../image/architecture.ts";
 import type { ImageMetadata } from "../image/metadata.ts";
 import { readImageMetadata } from "../image/read.ts";
+import type { ImageReader } from "../image/reader.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
 import type { Tag } from "../reference/reference.ts";
@@ -19,6 +22,17 @@ export interface ImageCopyOptions {
   readonly architecture: string | undefined;
   readonly anyFile: boolean;
   readonly allowUnsigned: boolean;
+}
+
+/** What a tag of the destination stands for; `other`: something that is no SIF. */
+export type Held = ImageInfo | "other" | undefined;
+
+export interface Contents {
+  readonly reader: ImageReader;
+  /** Undefined for a file that is no SIF. */
+  readonly metadata: ImageMetadata | undefined;
+  /** For another architecture than this machine's. */
+  readonly isForeign: boolean;
 }
 
 export interface Sent {
@@ -52,8 +66,7 @@ export class ImageCopy {
     throw new SregistryError("NOT_FOUND", words, { hint: "to copy it as it is, leave --arch away" });
   }
 
-  /** What a tag of the destination stands for; `other` for what is no SIF. */
-  async there(tag: Tag, architecture = this.#options.architecture): Promise<ImageInfo | "other" | undefined> {
+  async there(tag: Tag, architecture: string | undefined): Promise<Held> {
     const { registry, reference } = this.#to;
     const choice = architecture === undefined ? {} : { architecture };
     try {
@@ -73,47 +86,47 @@ export class ImageCopy {
     return true;
   }
 
-  async send(image: ImageInfo, tags: readonly Tag[]): Promise<Sent> {
+  /** What the image says of itself, read by ranges. */
+  contents(image: ImageInfo): Promise<Contents> {
+    return at("source", this.#call, this.#contents(image));
+  }
+
+  async #contents(image: ImageInfo): Promise<Contents> {
+    const reader = await sizedReader(this.#from.registry, image, this.#call);
+    const metadata = this.#options.anyFile ? undefined : await readImageMetadata(reader);
+    const is = metadata?.architecture;
+    return { reader, metadata, isForeign: is !== undefined && is !== goArchitecture(arch()) };
+  }
+
+  async send(image: ImageInfo, { reader, metadata }: Contents, tags: readonly Tag[]): Promise<Sent> {
     const call = this.#call;
     const { registry, reference } = this.#to;
     const push = await at("destination", call, (async () => capability(registry, "push"))());
-    const { source, metadata } = await at("source", call, this.#open(image));
+    const source = (): RemoteSource => imageSource(this.#from.registry, image, reader.size, call);
+    if (registry.signedOnly === true && !this.#options.allowUnsigned) {
+      await at("source", call, this.#requireSigned(image, reader, source()));
+    }
     const { path } = image.reference;
-    const result = await through(
-      source,
-      call,
-      push(
-        {
-          reference: tags[0] === undefined ? reference : withTag(reference, tags[0]),
-          tags,
-          source,
-          ...(isSha256(image.digest) ? { digest: image.digest } : {}),
-          // Without the tag: the same image under two of them stays one manifest.
-          title: `${path.slice(path.lastIndexOf("/") + 1)}.sif`,
-          metadata,
-          plainManifest: false,
-        },
-        call,
-      ),
-    );
+    const request = {
+      reference: tags[0] === undefined ? reference : withTag(reference, tags[0]),
+      tags,
+      ...(isSha256(image.digest) ? { digest: image.digest } : {}),
+      // Without the tag: the same image under two of them stays one manifest.
+      title: `${path.slice(path.lastIndexOf("/") + 1)}.sif`,
+      metadata,
+      plainManifest: false,
+    };
+    const bytes = source();
+    const result = await through(bytes, call, push({ ...request, source: bytes }, call));
     call.log.verbose(`${formatReference(reference)}: ${result.transfer}`);
-    return { pin: result.manifest ?? result.digest, transferred: source.transferred };
+    return { pin: result.manifest ?? result.digest, transferred: bytes.transferred };
   }
 
-  /** Its metadata is read by ranges before its bytes are; where the destination wants a signature, that is looked at too. */
-  async #open(image: ImageInfo): Promise<{ source: RemoteSource; metadata: ImageMetadata | undefined }> {
-    const call = this.#call;
-    const { registry } = this.#from;
-    const reader = await sizedReader(registry, image, call);
-    const name = formatReference(image.reference);
-    const open = (): RemoteSource => imageSource(registry, image, reader.size, call);
-    const metadata = this.#options.anyFile ? undefined : await readImageMetadata(reader);
-    if (this.#to.registry.signedOnly === true && !this.#options.allowUnsigned) {
-      call.log.verbose(`${name} is read for its signature before it is copied`);
-      await using contents = sequentialReader(open(), reader);
-      await requireSigned(contents, name, call);
-    }
-    return { source: open(), metadata };
+  async #requireSigned({ reference }: ImageInfo, reader: ImageReader, source: RemoteSource): Promise<void> {
+    const name = formatReference(reference);
+    this.#call.log.verbose(`${name} is read for its signature before it is copied`);
+    await using contents = sequentialReader(source, reader);
+    await requireSigned(contents, name, this.#call);
   }
 }
 

@@ -7,7 +7,7 @@ import { formatReference } from "../reference/format.ts";
 import type { PlacedReference, Reference, Tag } from "../reference/reference.ts";
 import { capability, type ImageInfo } from "../registry/registry.ts";
 import { type ContentEnd, contentEnd, DocumentCopy } from "./copy-documents.ts";
-import { ImageCopy } from "./copy-image.ts";
+import { type Held, ImageCopy } from "./copy-image.ts";
 import { at, type End } from "./copy-sides.ts";
 import { withTag } from "./placement.ts";
 import type { Services } from "./services.ts";
@@ -30,7 +30,7 @@ export interface CopyOptions {
 
 export interface CopyInput extends CopyOptions {
   readonly source: Reference;
-  /** Its tag counts where `tags` is absent and the source has none. */
+  /** A repository: which tags are set, `tags` says. */
   readonly destination: Reference;
   /** Every tag to set; default: the source's own, and none for a source that is named by digest. */
   readonly tags?: readonly Tag[];
@@ -133,12 +133,12 @@ interface Plan {
 }
 
 /** `holds`: what each tag stands for at the destination. */
-function planOf<T>(tags: readonly Tag[], holds: ReadonlyMap<Tag, T | undefined>, isSame: (held: T) => boolean): Plan {
-  const same = (tag: Tag): boolean => {
-    const held = holds.get(tag);
-    return held !== undefined && isSame(held);
-  };
-  const changing = tags.filter((tag) => !same(tag));
+function planOf<T>(
+  tags: readonly Tag[],
+  holds: ReadonlyMap<Tag, T | undefined>,
+  isSame: (held: T | undefined) => boolean,
+): Plan {
+  const changing = tags.filter((tag) => !isSame(holds.get(tag)));
   if (tags.length > 0 && changing.length === 0) return { outcome: "same", changing };
   return { outcome: changing.some((tag) => holds.get(tag) !== undefined) ? "updated" : "copied", changing };
 }
@@ -162,7 +162,7 @@ async function copyDocuments(
   const early = named === undefined ? await documents.document(undefined, architecture) : undefined;
   const digest = early?.digest ?? named;
   const holds = await holdings(tags, (tag) => documents.there(tag));
-  const { outcome, changing } = planOf(tags, holds, (held) => held === digest);
+  const { outcome, changing } = planOf(tags, holds, (held) => held !== undefined && held === digest);
   const done = (): CopyOutcome => described(from, to, tags, { outcome, digest, transferred: documents.transferred });
   if (dryRun === true || (outcome === "same" && referrers !== true)) return done();
   const made = early ?? (await documents.document(digest, undefined));
@@ -188,24 +188,30 @@ async function copyImage(
   const images = new ImageCopy(from, to, { architecture, anyFile, allowUnsigned }, call);
   const image = await images.resolve();
   const { digest } = image;
-  const isSame = (held: ImageInfo | "other"): boolean =>
-    held !== "other" && digest !== undefined && held.digest === digest;
-  const holds = await holdings(tags, (tag) => images.there(tag, image.architecture));
-  const { outcome, changing } = planOf(tags, holds, isSame);
-  const held = [...holds.values()].find((one) => one !== undefined && one !== "other" && isSame(one));
-  const pin = held === undefined || held === "other" ? undefined : (held.manifest ?? held.digest);
+  const isThis = (held: Held): held is ImageInfo => held !== "other" && held?.digest === digest && digest !== undefined;
+  const look = async (as: string | undefined) => {
+    const holds = await holdings(tags, (tag) => images.there(tag, as));
+    return { ...planOf(tags, holds, isThis), held: [...holds.values()].find(isThis) };
+  };
+  let plan = await look(image.architecture ?? architecture);
   const done = (pinned: Digest | undefined, transferred = 0): CopyOutcome =>
-    described(from, to, tags, { outcome, digest: pinned, transferred });
-  if (outcome === "same" || options.dryRun === true) return done(pin);
+    described(from, to, tags, { outcome: plan.outcome, digest: pinned, transferred });
+  if (plan.outcome === "same") return done(pinOf(plan.held));
+  const contents = await images.contents(image);
+  // What a library's tag stands for depends on the architecture, which the image alone may know.
+  if (image.architecture === undefined && contents.isForeign) plan = await look(contents.metadata?.architecture);
+  if (plan.outcome === "same" || options.dryRun === true) return done(pinOf(plan.held));
   const before = digest === undefined ? undefined : known.get(digest);
-  const again = held ?? (before === undefined ? undefined : await images.there(before, image.architecture));
-  if (again !== undefined && again !== "other" && isSame(again) && (await images.nameAgain(again, changing))) {
-    return done(again.digest);
-  }
-  const sent = await images.send(image, changing);
+  const there = plan.held ?? (before && (await images.there(before, contents.metadata?.architecture)));
+  if (isThis(there) && (await images.nameAgain(there, plan.changing))) return done(there.digest);
+  const sent = await images.send(image, contents, plan.changing);
   const [first] = tags;
   if (digest !== undefined && first !== undefined) known.set(digest, first);
   return done(sent.pin, sent.transferred);
+}
+
+function pinOf(held: ImageInfo | undefined): Digest | undefined {
+  return held?.manifest ?? held?.digest;
 }
 
 function described(

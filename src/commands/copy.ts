@@ -1,14 +1,12 @@
 import type { Call } from "../call.ts";
 import type { CopyAllInput, CopyEntry, CopyInput, CopyOptions, CopyOutcome } from "../client/copy.ts";
 import { copyAll, copy as copyImage } from "../client/copy.ts";
+import { parseDestination, parseRepository } from "../client/copy-names.ts";
 import type { Services } from "../client/services.ts";
 import type { Context } from "../context.ts";
-import { SregistryError } from "../errors.ts";
 import { repositoryName } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
-import { parsePattern } from "../reference/pattern.ts";
-import type { Reference, Tag } from "../reference/reference.ts";
 import { CopySummary } from "./copy-summary.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
@@ -56,13 +54,12 @@ export const copy = defineVerb<Input>({
     const from = requireWord(words, 0, "the image to copy");
     const to = requireWord(words, 1, "where to copy it");
     const tags = flags.texts("tag").map((text) => parseTag(text));
-    const ends = { source: parseReference(from), destination: parseReference(to), ...copyOptions(flags) };
+    const options = copyOptions(flags);
     if (flags.on("all")) {
-      for (const word of [from, to]) refuseTag(word);
-      return { kind: "all", ...ends, ...(tags.length === 0 ? {} : { tags }) };
+      const ends = { source: parseRepository(from), destination: parseRepository(to) };
+      return { kind: "all", ...ends, ...options, ...(tags.length === 0 ? {} : { tags }) };
     }
-    const all = [...writtenTags(to, ends.destination), ...tags];
-    return { kind: "one", ...ends, ...(all.length === 0 ? {} : { tags: all }) };
+    return { kind: "one", source: parseReference(from), ...parseDestination(to, tags), ...options };
   },
   async run(input, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
@@ -79,25 +76,6 @@ function copyOptions(flags: Flags): CopyOptions {
     dryRun: flags.on("dry-run"),
     ...(architecture === undefined ? {} : { architecture }),
   };
-}
-
-function refuseTag(word: string): void {
-  if (parsePattern(word).selector === undefined) return;
-  throw new SregistryError("USAGE", `${word} names one image, and --all copies a repository`, {
-    hint: "leave the tag out; --tag TAG copies that one alone",
-  });
-}
-
-/** What the destination itself names, if anything. */
-function writtenTags(word: string, reference: Reference): readonly Tag[] {
-  const { selector } = parsePattern(word);
-  if (selector === undefined) return [];
-  if (selector.kind === "tag") {
-    return reference.scheme === "library" && reference.tags !== undefined ? reference.tags : [selector.tag];
-  }
-  throw new SregistryError("USAGE", `${word} is named by digest, which is the copy's to tell`, {
-    hint: `name a tag: ${repositoryName(reference)}:TAG`,
-  });
 }
 
 async function runOne(input: CopyInput, services: Services, { flags, terminal }: Context, call: Call): Promise<void> {

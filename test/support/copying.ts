@@ -12,14 +12,44 @@ import {
   copy,
   copyAll,
 } from "../../src/client/copy.ts";
+import type { RetryLimits } from "../../src/http/retry-policy.ts";
+import type { Transport } from "../../src/http/transport.ts";
 import { readImageMetadata } from "../../src/image/read.ts";
+import { parseHost } from "../../src/reference/host.ts";
 import { parseTag } from "../../src/reference/name.ts";
 import { parseReference } from "../../src/reference/parse.ts";
 import type { PlacedReference } from "../../src/reference/reference.ts";
-import { capability, type ImageInfo, type PushResult } from "../../src/registry/registry.ts";
+import { createLibraryRegistry } from "../../src/registry/library/index.ts";
+import { createLocalRegistry } from "../../src/registry/local/index.ts";
+import { openStore } from "../../src/registry/local/store.ts";
+import { createOciRegistry } from "../../src/registry/oci/index.ts";
+import { capability, type ImageInfo, type PushResult, type Registry } from "../../src/registry/registry.ts";
+import { createShubRegistry } from "../../src/registry/shub/index.ts";
 import { fileReader, openFileSource } from "../../src/transfer/file-source.ts";
 import type { Endpoint, EndpointKind } from "./endpoints.ts";
 import { makeSif } from "./sif.ts";
+
+export interface EndpointOptions {
+  readonly transport: Transport;
+  readonly retry: Partial<RetryLimits>;
+  /** Directory of the local store. */
+  readonly store: string;
+}
+
+/** The endpoint that a reference with a host names, by plain http. */
+export function endpointOf(reference: PlacedReference, { transport, retry, store }: EndpointOptions): Registry {
+  const { scheme } = reference;
+  if (scheme === "local") return createLocalRegistry(openStore(store));
+  const host = parseHost(hostOf(reference));
+  const baseUrl = new URL(`http://${host}/`);
+  if (scheme === "library") return createLibraryRegistry({ base: baseUrl, front: baseUrl, transport, retry });
+  if (scheme === "shub") return createShubRegistry({ base: baseUrl, transport, retry });
+  return createOciRegistry({ host, baseUrl, transport, retry });
+}
+
+export function hostOf(reference: PlacedReference): string {
+  return "host" in reference ? (reference.host ?? "") : "";
+}
 
 export interface Copying extends AsyncDisposable {
   readonly directory: string;
