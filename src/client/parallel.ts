@@ -9,9 +9,13 @@ export interface ParallelSettings {
   readonly partSize?: number;
 }
 
-/** As SingularityCE 4.5 reads them: a word that is no number is warned about and passed over, one below 1 is refused. */
-export function parallelSettings(env: Readonly<Record<string, string | undefined>>, log: Log): ParallelSettings {
-  const concurrency = setting("DOWNLOAD_CONCURRENCY", env, log);
+/** `typed`: --parallel. The variables are read as SingularityCE 4.5 does: a word that is no number is warned about and passed over, one below 1 is refused. */
+export function parallelSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  typed?: number,
+): ParallelSettings {
+  const concurrency = typed ?? setting("DOWNLOAD_CONCURRENCY", env, log);
   const partSize = setting("DOWNLOAD_PART_SIZE", env, log);
   return { ...(concurrency === undefined ? {} : { concurrency }), ...(partSize === undefined ? {} : { partSize }) };
 }

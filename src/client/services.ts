@@ -42,6 +42,8 @@ export interface ServiceFlags {
   readonly plainHttp?: boolean;
   readonly insecureTls?: boolean;
   readonly offline?: boolean;
+  /** Connections for one image; undefined: found out. */
+  readonly parallel?: number | undefined;
 }
 
 export interface ServiceOptions {
@@ -124,7 +126,7 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     protocol: async () =>
       flags.protocol ?? ((await libraries.logins.oldClient()).backend === "registry" ? "hmac" : "auto"),
     protocolAsked: flags.protocol,
-    parallel: parallelSettings(env, log),
+    parallel: parallelSettings(env, log, flags.parallel),
     uploadSessions,
     hostRules: config.hosts,
   });

@@ -1,5 +1,6 @@
 /** The flags that every verb understands, before or after the verb's name. */
 import type { Protocol } from "../client/services.ts";
+import { SregistryError } from "../errors.ts";
 import type { ProgressMode } from "../terminal/progress.ts";
 import type { Flags, OptionSpec } from "./verb.ts";
 
@@ -41,6 +42,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     description: "a token server of another domain that may get the login; may be given several times",
     repeatable: true,
   },
+  { flags: "--parallel <n>", description: "connections for one image; default: as many as help" },
   { flags: "--timeout <time>", description: "give up after this long altogether: 90s, 10m, 2h" },
   {
     flags: "--authfile <file>",
@@ -68,6 +70,7 @@ export interface GlobalFlags {
   readonly insecureTls: boolean;
   readonly caFile: string | undefined;
   readonly trustRealm: readonly string[];
+  readonly parallel: number | undefined;
   /** Milliseconds. */
   readonly timeout: number | undefined;
   readonly authfile: string | undefined;
@@ -93,9 +96,17 @@ export function globalFlags(flags: Flags): GlobalFlags {
     insecureTls: flags.on("insecure-tls"),
     caFile: flags.text("ca-file"),
     trustRealm: flags.texts("trust-realm"),
+    parallel: connections(flags.text("parallel")),
     timeout: flags.duration("timeout"),
     authfile: flags.text("authfile"),
   };
+}
+
+/** @throws SregistryError USAGE. */
+function connections(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new SregistryError("USAGE", `--parallel ${JSON.stringify(text)}: expected a whole number of at least 1`);
 }
 
 function protocol(text: string | undefined): Protocol | undefined {
