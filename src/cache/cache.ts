@@ -1,13 +1,11 @@
 /** The shared image cache: content-addressed, read-only entries, filled once however many ask. No database and no flock. */
-import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import type { Digest } from "../reference/digest.ts";
-import { present } from "../transfer/disk.ts";
 import { type Entry, findEntry, type ImageKey, isIntact, removeEntry } from "./entries.ts";
 import { type Fill, type Filled, fillEntry } from "./fill.ts";
-import { isOurs, isOwn, looksShared } from "./folder.ts";
+import { isOurs, isOwn, looksShared, seen } from "./folder.ts";
 import { NOTES } from "./layout.ts";
 import { findAside } from "./lookaside.ts";
 import { type ImageNote, markOf, type Notes, openNotes } from "./notes.ts";
@@ -51,7 +49,8 @@ export async function createCache({ directory, ownNotes, lookaside = [], ...more
   const shared = more.shared ?? (await looksShared(directory));
   const inside = join(directory, NOTES);
   // What was seen of a cache that others can write is kept where they cannot.
-  const notes = openNotes(!shared && (await isOurs(directory)) ? inside : ownNotes);
+  const isPrivate = !shared && (await isOurs(directory));
+  const notes = openNotes(isPrivate ? inside : ownNotes);
   const told = await Promise.all([directory, ...lookaside].map(notesAt));
   // Of a shared cache's notes those of its owner are believed, and only they are made.
   const published = shared && (await isOwn(directory)) ? openNotes(inside, { shared }) : undefined;
@@ -104,8 +103,10 @@ export async function createCache({ directory, ownNotes, lookaside = [], ...more
     async copy(key, to, call) {
       const there = await targetHolds(key, to, call);
       if (there !== undefined) return there;
-      const entry = await look(key, call);
-      if (entry === undefined) return undefined;
+      const found = await look(key, call);
+      if (found === undefined) return undefined;
+      // What others can write is hashed on its way, whatever is noted: it could change between the look and the copy.
+      const entry = { ...found, checked: found.checked && isPrivate && !found.foreign };
       const mark = await markOf(entry.path);
       const outcome = await copyToTarget(entry, key, to, call);
       if (outcome === undefined) {
@@ -143,6 +144,6 @@ function isFresh(known: ImageNote | undefined, { image, architecture, time }: Om
 }
 
 async function notesAt(directory: string): Promise<Notes> {
-  const found = await present(stat(directory));
+  const found = await seen(directory);
   return openNotes(join(directory, NOTES), { believed: found === undefined ? [] : [found.uid] });
 }

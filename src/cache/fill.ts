@@ -5,7 +5,7 @@
 import { chmod, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Call, Progress, Task } from "../call.ts";
-import { SregistryError } from "../errors.ts";
+import { isCode, SregistryError, systemCode } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
 import { type Digest, digestHex } from "../reference/digest.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
@@ -81,30 +81,42 @@ export async function fillEntry(directory: string, notes: Notes, shared: boolean
   }
 }
 
-async function download(directory: string, notes: Notes, { registry, image, call }: Fill): Promise<Filled> {
-  const { digest } = image;
-  const filling = fillingPath(directory, digest);
-  const entry = entryPath(directory, digest);
-  for (let turn = 0; ; turn += 1) {
-    const result = await downloadToFile({ registry, image, target: filling, force: true, call });
+/** Where locks hold nobody back, others may finish the entry meanwhile, or take its partial from under this process. */
+async function download(directory: string, notes: Notes, fill: Fill): Promise<Filled> {
+  const { digest, size } = fill.image;
+  for (let turn = 1; ; turn += 1) {
     try {
-      await moveIn(filling, entry);
+      return await downloadAlone(directory, notes, fill);
     } catch (error) {
-      // Where locks do not hold, another process may have moved it, perhaps out of the cache again.
-      const found = isMissing(error) ? await findEntry(directory, notes, digest, result.size) : undefined;
-      if (found === undefined && isMissing(error) && turn === 0) continue;
-      if (found === undefined) throw diskError(entry, error);
+      if (!wasDisturbed(error)) throw error;
+      const found = await findEntry(directory, notes, digest, size);
+      if (found !== undefined) return { ...found, outcome: "present", transferred: 0 };
+      if (turn === TURNS) throw error;
     }
-    await notes.noteChecked(entry, digest);
-    const { size, outcome, transferred } = result;
-    return { path: entry, digest, size, checked: true, foreign: false, outcome, transferred };
   }
 }
 
-async function moveIn(from: string, entry: string): Promise<void> {
-  await chmod(from, ENTRY_MODE);
-  await rename(from, entry);
-  await syncDirectory(dirname(entry));
+const TURNS = 3;
+
+function wasDisturbed(error: unknown): boolean {
+  if (isCode(error, "LOCKED")) return true;
+  return isCode(error, "DISK") && (isMissing(error.cause) || systemCode(error.cause) === "EEXIST");
+}
+
+async function downloadAlone(directory: string, notes: Notes, { registry, image, call }: Fill): Promise<Filled> {
+  const { digest } = image;
+  const filling = fillingPath(directory, digest);
+  const entry = entryPath(directory, digest);
+  const { size, outcome, transferred } = await downloadToFile({ registry, image, target: filling, force: true, call });
+  try {
+    await chmod(filling, ENTRY_MODE);
+    await rename(filling, entry);
+    await syncDirectory(dirname(entry));
+  } catch (error) {
+    throw diskError(entry, error);
+  }
+  await notes.noteChecked(entry, digest);
+  return { path: entry, digest, size, checked: true, foreign: false, outcome, transferred };
 }
 
 /** The wait and the download are one line of the progress, under the image's name. */

@@ -1,4 +1,5 @@
 /** Directories of a cache: for their owner alone, or with `shared` for a group, whatever the umask is. */
+import type { Stats } from "node:fs";
 import { chmod, lstat, mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { geteuid } from "node:process";
@@ -33,21 +34,31 @@ async function make(path: string, shared: boolean): Promise<void> {
   }
 }
 
+/** Undefined also for what this user may not look at: whoever goes on there meets it again, and has words for it. */
+export async function seen(path: string): Promise<Stats | undefined> {
+  try {
+    return await present(stat(path));
+  } catch (error) {
+    if (systemCode(error) === "EACCES") return undefined;
+    throw readError(path, error);
+  }
+}
+
 /** An administrator made it for a group: setgid, and the group writes. */
 export async function looksShared(directory: string): Promise<boolean> {
-  const found = await present(stat(directory));
+  const found = await seen(directory);
   return found !== undefined && (found.mode & SETGID_AND_GROUP_WRITES) === SETGID_AND_GROUP_WRITES;
 }
 
 /** Nobody but this user (and root) writes there; so too where the directory is still to be made. */
 export async function isOurs(directory: string): Promise<boolean> {
-  const found = await present(stat(directory));
+  const found = await seen(directory);
   return found === undefined || (found.uid === geteuid?.() && (found.mode & 0o022) === 0);
 }
 
 /** This user made it, or would. */
 export async function isOwn(directory: string): Promise<boolean> {
-  const found = await present(stat(directory));
+  const found = await seen(directory);
   return found === undefined || found.uid === geteuid?.();
 }
 

@@ -12,7 +12,7 @@ import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../referen
 import { writeFileAtomic } from "../transfer/atomic.ts";
 import { present } from "../transfer/disk.ts";
 import { readSmallFile } from "../transfer/small-file.ts";
-import { ifPossible, makeDirectory } from "./folder.ts";
+import { ifPossible, makeDirectory, seen } from "./folder.ts";
 
 /** What a pin (a manifest's digest, or the image's own) or a name stands for. */
 export interface ImageNote {
@@ -54,7 +54,7 @@ export function openNotes(directory: string, { believed = [], shared = false }: 
     return join(directory, kind, hex.slice(0, 2), `${hex}.json`);
   };
   const read = async <T>(path: string, decoder: Decoder<T>): Promise<T | undefined> => {
-    const found = await present(stat(path));
+    const found = await seen(path);
     const trusted = [geteuid?.(), 0, ...believed];
     if (found === undefined || !trusted.includes(found.uid) || (found.mode & 0o022) !== 0) return undefined;
     return await readNote(path, decoder);

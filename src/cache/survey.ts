@@ -34,8 +34,7 @@ export async function listEntries(directory: string): Promise<readonly Listed[]>
 async function listed(path: string, digest: Digest): Promise<Listed | undefined> {
   const found = await present(stat(path));
   if (found?.isFile() !== true) return undefined;
-  // A rename into the cache is a change of the file.
-  return { path, digest, size: found.size, used: Math.max(found.ctimeMs, (await lastUsed(path)) ?? 0) };
+  return { path, digest, size: found.size, used: Math.max(found.mtimeMs, (await lastUsed(path)) ?? 0) };
 }
 
 export async function namesIn(directory: string): Promise<readonly string[]> {

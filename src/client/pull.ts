@@ -1,13 +1,14 @@
 /** Fetch one image to a file: out of the cache where there is one, else straight from the endpoint. */
 import { join, resolve as resolvePath } from "node:path";
 import type { Cache } from "../cache/cache.ts";
+import type { Filled } from "../cache/fill.ts";
 import type { Call } from "../call.ts";
-import { SregistryError } from "../errors.ts";
+import { isCode, SregistryError } from "../errors.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference, pullFileName } from "../reference/format.ts";
 import type { PlacedReference, Reference } from "../reference/reference.ts";
 import { downloadToFile } from "../transfer/download.ts";
-import { fetchEntry, hasDigest, knownOffline, knownPin, noteImage, notHere } from "./cache.ts";
+import { fetchEntry, hasDigest, knownOffline, knownPin, noteImage, notHere, type Wanted } from "./cache.ts";
 import { get, type PullServices } from "./get.ts";
 import { architectureOption, type Resolved, resolveImage } from "./resolve-image.ts";
 
@@ -92,16 +93,25 @@ async function pullFromCache(
     await noteImage(cache, image, architecture);
     return there;
   }
-  const { digest, size, path, outcome, transferred } = await fetchEntry(
-    cache,
-    { registry, image, architecture, label },
-    call,
-  );
-  const copied = await copy(digest, size);
+  const entry = await fetched(cache, { registry, image, architecture, label }, call);
+  if (entry === undefined) return await download(resolved, input, target, call);
+  const copied = await copy(image.digest, entry.size);
+  const { path, outcome, transferred } = entry;
   if (copied !== undefined) return { ...copied, ...(outcome === "present" ? {} : { outcome, transferred }) };
   throw new SregistryError("INTEGRITY", `${path} was removed, or changed, as soon as it was fetched`, {
     hint: "pull --no-cache passes the cache by",
   });
+}
+
+/** Undefined where the cache cannot take it (full, read-only): the file that was asked for comes all the same. */
+async function fetched(cache: Cache, wanted: Wanted, call: Call): Promise<Filled | undefined> {
+  try {
+    return await fetchEntry(cache, wanted, call);
+  } catch (error) {
+    if (!isCode(error, "DISK")) throw error;
+    call.log.warn(`the cache is passed by: ${error.message}`);
+    return undefined;
+  }
 }
 
 async function download({ registry, image }: Resolved, input: PullInput, target: string, call: Call): Promise<Outcome> {
