@@ -6,6 +6,8 @@ import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
 import type { SearchOptions } from "../registry/registry.ts";
 import { VERSION } from "../version.ts";
+import { type CopyAllInput, type CopyEntry, type CopyInput, type CopyOutcome, copy, copyAll } from "./copy.ts";
+import { parseDestination, parseRepository } from "./copy-names.ts";
 import { remove } from "./delete.ts";
 import { type GetOutcome, get } from "./get.ts";
 import { type Inspection, inspect, inspectTarget } from "./inspect.ts";
@@ -26,7 +28,7 @@ export interface ClientOptions extends Omit<ServiceFlags, "libraryTyped"> {
   readonly progress?: Progress;
 }
 
-type Options<Input> = Omit<Input, "reference" | "file" | "tags">;
+type Options<Input> = Omit<Input, "reference" | "file" | "tags" | "source" | "destination">;
 
 /** Names are given as text, as on the command line. Every failure is a SregistryError. */
 export interface Client extends AsyncDisposable {
@@ -42,6 +44,19 @@ export interface Client extends AsyncDisposable {
   labels(pattern?: string, filter?: LabelFilter, signal?: AbortSignal): AsyncIterable<LabelEntry>;
   inspect(image: string, signal?: AbortSignal): Promise<Inspection>;
   tag(reference: string, tags: readonly string[], signal?: AbortSignal): Promise<TagOutcome>;
+  copy(
+    source: string,
+    destination: string,
+    options?: Options<CopyInput> & { readonly tags?: readonly string[] },
+    signal?: AbortSignal,
+  ): Promise<CopyOutcome>;
+  /** Repositories: every tag, or those in `tags`. */
+  copyAll(
+    source: string,
+    destination: string,
+    options?: Options<CopyAllInput> & { readonly tags?: readonly string[] },
+    signal?: AbortSignal,
+  ): AsyncIterable<CopyEntry>;
   delete(reference: string, signal?: AbortSignal): Promise<readonly string[]>;
   get(reference: string, signal?: AbortSignal): Promise<GetOutcome>;
 }
@@ -71,6 +86,15 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     inspect: async (image, signal) =>
       inspect(services, await inspectTarget(cwd, image), { objects: true }, call(signal)),
     tag: (name, tags, signal) => tag(services, parseReference(name), tags.map(parseTag), call(signal)),
+    copy: async (from, to, { tags = [], ...more } = {}, signal) => {
+      const names = { source: parseReference(from), ...parseDestination(to, tags.map(parseTag)) };
+      return copy(services, { ...more, ...names }, call(signal));
+    },
+    copyAll: (from, to, { tags, ...more } = {}, signal) => {
+      const names = { source: parseRepository(from), destination: parseRepository(to) };
+      const these = tags === undefined ? {} : { tags: tags.map(parseTag) };
+      return copyAll(services, { ...more, ...names, ...these }, call(signal));
+    },
     delete: (name, signal) => remove(services, parseReference(name), call(signal)),
     get: (name, signal) => get(services, { reference: parseReference(name) }, call(signal)),
     [Symbol.asyncDispose]: () => services[Symbol.asyncDispose](),

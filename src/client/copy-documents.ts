@@ -12,6 +12,7 @@ import type { PlacedReference, Tag } from "../reference/reference.ts";
 import type { Content, StoredDocument } from "../registry/registry.ts";
 import { remoteSource } from "../transfer/remote-source.ts";
 import { at, type End, through } from "./copy-sides.ts";
+import { eachOf } from "./copy-together.ts";
 import { withTag } from "./placement.ts";
 
 export interface ContentEnd extends End {
@@ -21,6 +22,8 @@ export interface ContentEnd extends End {
 /** Layers that their publishers forbid to pass on (image-spec layer.md): registries do without them. */
 const NOT_DISTRIBUTED = /^application\/vnd\.(?:oci\.image\.layer\.nondistributable\.|docker\.image\.rootfs\.foreign\.)/;
 
+/** Layers on their way at a time. */
+const BLOBS = 3;
 /** Bytes. */
 const LEAST_SHOWN = 64 * 1024;
 
@@ -91,7 +94,8 @@ export class DocumentCopy {
       return;
     }
     const blobs = new Map([document.config, ...document.layers].map((blob) => [blob.digest, blob]));
-    for (const blob of blobs.values()) if (!NOT_DISTRIBUTED.test(blob.mediaType)) await this.#blob(blob);
+    const copied = [...blobs.values()].filter(({ mediaType }) => !NOT_DISTRIBUTED.test(mediaType));
+    await eachOf(copied, BLOBS, this.#call, (blob, call) => this.#blob(blob, call));
   }
 
   /** Signatures and the like that point at the document or at what it names, and what points at those. */
@@ -130,8 +134,7 @@ export class DocumentCopy {
     await this.whole(await this.#fetch(pinnedTo(this.#from.reference, digest)));
   }
 
-  async #blob(blob: Descriptor): Promise<void> {
-    const call = this.#call;
+  async #blob(blob: Descriptor, call: Call): Promise<void> {
     const { content, reference } = this.#to;
     const { path } = reference;
     if (await at("destination", call, content.hasBlob(path, blob, call))) return;

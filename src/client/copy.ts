@@ -9,6 +9,7 @@ import { capability, type ImageInfo } from "../registry/registry.ts";
 import { type ContentEnd, contentEnd, DocumentCopy } from "./copy-documents.ts";
 import { type Held, ImageCopy } from "./copy-image.ts";
 import { at, type End } from "./copy-sides.ts";
+import { ahead } from "./copy-together.ts";
 import { withTag } from "./placement.ts";
 import type { Services } from "./services.ts";
 
@@ -52,7 +53,8 @@ export async function copy(services: CopyServices, input: CopyInput, call: Call)
   const [from, to] = await ends(services, input, call);
   const { selector } = from.reference;
   const tags = input.tags ?? (selector.kind === "tag" ? [selector.tag] : []);
-  return copyTags(from, to, [...new Set(tags)], input, new Map(), call);
+  const carryOut = await planCopy(from, to, [...new Set(tags)], input, new Map(), call);
+  return carryOut();
 }
 
 export interface CopyAllInput extends CopyOptions {
@@ -68,14 +70,19 @@ export type CopyEntry = { readonly tag: Tag } & (
   | { readonly failed: SregistryError }
 );
 
+/** Tags that both sides are asked about while an earlier one is copied: a mirror that is up to date is quickly through. */
+const ASKED_AHEAD = 6;
+
 /** One entry a tag as it is done. A tag that fails is told and does not stop the others. */
 export async function* copyAll(services: CopyServices, input: CopyAllInput, call: Call): AsyncGenerator<CopyEntry> {
   const [from, to] = await ends(services, input, call);
   const known = new Map<Digest, Tag>();
-  for await (const tag of tagsToCopy(from, input.tags, call)) {
+  const plan = (tag: Tag): Promise<CarryOut> =>
+    planCopy({ ...from, reference: withTag(from.reference, tag) }, to, [tag], input, known, call);
+  for await (const { item: tag, result } of ahead(tagsToCopy(from, input.tags, call), ASKED_AHEAD, plan)) {
     try {
-      const one = { ...from, reference: withTag(from.reference, tag) };
-      yield { tag, failed: undefined, ...(await copyTags(one, to, [tag], input, known, call)) };
+      const carryOut = await result;
+      yield { tag, failed: undefined, ...(await carryOut()) };
     } catch (error) {
       if (call.signal.aborted || !(error instanceof SregistryError) || isCode(error, "INTERNAL", "USAGE")) throw error;
       yield { tag, failed: error };
@@ -107,23 +114,26 @@ async function ends(
   return [from, to];
 }
 
+/** What is left to do once both sides have been asked. */
+type CarryOut = () => Promise<CopyOutcome>;
+
 /** `known`: images that the destination was given before, by a tag of theirs. */
-async function copyTags(
+async function planCopy(
   from: End,
   to: End,
   tags: readonly Tag[],
   options: CopyOptions,
   known: Map<Digest, Tag>,
   call: Call,
-): Promise<CopyOutcome> {
+): Promise<CarryOut> {
   const [here, there] = [contentEnd(from), contentEnd(to)];
-  if (here !== undefined && there !== undefined) return copyDocuments(here, there, tags, options, call);
+  if (here !== undefined && there !== undefined) return planDocuments(here, there, tags, options, call);
   if (options.referrers === true) {
     throw new SregistryError("UNSUPPORTED", `what is attached to an image goes between OCI endpoints only`, {
       hint: "leave --referrers out",
     });
   }
-  return copyImage(from, to, tags, options, known, call);
+  return planImage(from, to, tags, options, known, call);
 }
 
 interface Plan {
@@ -149,13 +159,13 @@ async function holdings<T>(tags: readonly Tag[], there: (tag: Tag) => Promise<T>
   return holds;
 }
 
-async function copyDocuments(
+async function planDocuments(
   from: ContentEnd,
   to: ContentEnd,
   tags: readonly Tag[],
   { architecture: asked, referrers, dryRun }: CopyOptions,
   call: Call,
-): Promise<CopyOutcome> {
+): Promise<CarryOut> {
   const documents = new DocumentCopy(from, to, call);
   const architecture = asked === undefined ? undefined : askedArchitecture(asked);
   const named = architecture === undefined ? await documents.named() : undefined;
@@ -164,25 +174,27 @@ async function copyDocuments(
   const holds = await holdings(tags, (tag) => documents.there(tag));
   const { outcome, changing } = planOf(tags, holds, (held) => held !== undefined && held === digest);
   const done = (): CopyOutcome => described(from, to, tags, { outcome, digest, transferred: documents.transferred });
-  if (dryRun === true || (outcome === "same" && referrers !== true)) return done();
-  const made = early ?? (await documents.document(digest, undefined));
-  if (outcome !== "same") await documents.below(made.document);
-  if (referrers === true || tags.length === 0) {
-    await documents.put(made.digest, made);
-    if (referrers === true) await documents.referrers(made);
-  }
-  for (const tag of changing) await documents.put(tag, made);
-  return done();
+  if (dryRun === true || (outcome === "same" && referrers !== true)) return async () => done();
+  return async () => {
+    const made = early ?? (await documents.document(digest, undefined));
+    if (outcome !== "same") await documents.below(made.document);
+    if (referrers === true || tags.length === 0) {
+      await documents.put(made.digest, made);
+      if (referrers === true) await documents.referrers(made);
+    }
+    for (const tag of changing) await documents.put(tag, made);
+    return done();
+  };
 }
 
-async function copyImage(
+async function planImage(
   from: End,
   to: End,
   tags: readonly Tag[],
   options: CopyOptions,
   known: Map<Digest, Tag>,
   call: Call,
-): Promise<CopyOutcome> {
+): Promise<CarryOut> {
   const { architecture: asked, anyFile = false, allowUnsigned = false } = options;
   const architecture = asked === undefined ? undefined : askedArchitecture(asked);
   const images = new ImageCopy(from, to, { architecture, anyFile, allowUnsigned }, call);
@@ -196,18 +208,20 @@ async function copyImage(
   let plan = await look(image.architecture ?? architecture);
   const done = (pinned: Digest | undefined, transferred = 0): CopyOutcome =>
     described(from, to, tags, { outcome: plan.outcome, digest: pinned, transferred });
-  if (plan.outcome === "same") return done(pinOf(plan.held));
+  if (plan.outcome === "same") return async () => done(pinOf(plan.held));
   const contents = await images.contents(image);
   // What a library's tag stands for depends on the architecture, which the image alone may know.
   if (image.architecture === undefined && contents.isForeign) plan = await look(contents.metadata?.architecture);
-  if (plan.outcome === "same" || options.dryRun === true) return done(pinOf(plan.held));
-  const before = digest === undefined ? undefined : known.get(digest);
-  const there = plan.held ?? (before && (await images.there(before, contents.metadata?.architecture)));
-  if (isThis(there) && (await images.nameAgain(there, plan.changing))) return done(there.digest);
-  const sent = await images.send(image, contents, plan.changing);
-  const [first] = tags;
-  if (digest !== undefined && first !== undefined) known.set(digest, first);
-  return done(sent.pin, sent.transferred);
+  if (plan.outcome === "same" || options.dryRun === true) return async () => done(pinOf(plan.held));
+  return async () => {
+    const before = digest === undefined ? undefined : known.get(digest);
+    const there = plan.held ?? (before && (await images.there(before, contents.metadata?.architecture)));
+    if (isThis(there) && (await images.nameAgain(there, plan.changing))) return done(there.digest);
+    const sent = await images.send(image, contents, plan.changing);
+    const [first] = tags;
+    if (digest !== undefined && first !== undefined) known.set(digest, first);
+    return done(sent.pin, sent.transferred);
+  };
 }
 
 function pinOf(held: ImageInfo | undefined): Digest | undefined {
