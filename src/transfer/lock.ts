@@ -76,7 +76,7 @@ async function locked<T>(path: string, work: () => Promise<T>, options: LockOpti
   const life = setInterval(() => void rewrite(file, owner).catch(nothing), SIGN_OF_LIFE);
   life.unref();
   try {
-    const instead = await acquire(path, claim, file, owner, options);
+    const instead = await acquire(path, claim, options);
     if (instead !== undefined) return instead;
     try {
       return await work();
@@ -104,13 +104,7 @@ async function openClaim(path: string, claim: string, owner: Owner, mode: number
 }
 
 /** Undefined when the lock is ours; otherwise what `instead` answered. */
-async function acquire<T>(
-  path: string,
-  claim: string,
-  file: FileHandle,
-  owner: Owner,
-  options: LockOptions<T>,
-): Promise<T | undefined> {
+async function acquire<T>(path: string, claim: string, options: LockOptions<T>): Promise<T | undefined> {
   const { signal, timeoutMs = TIMEOUT, longestPauseMs = LONGEST_PAUSE } = options;
   const end = Date.now() + timeoutMs;
   let holder: string | undefined;
@@ -119,13 +113,11 @@ async function acquire<T>(
     if (await take(path, claim)) return undefined;
     const instead = await options.instead?.();
     if (instead !== undefined) return instead;
-    await rewrite(file, owner);
-    if (await takeOver(path, claim)) return undefined;
-    if (options.waiting !== undefined) {
-      const other = await ownerOf(path);
-      if (other !== undefined && other.id !== holder) options.waiting(other);
-      holder = other?.id ?? holder;
-    }
+    const text = await textOf(path);
+    if (await takeOver(path, claim, text)) return undefined;
+    const other = text === undefined ? undefined : decodeOwner(text);
+    if (other !== undefined && other.id !== holder) options.waiting?.(other);
+    holder = other?.id ?? holder;
     if (Date.now() > end) throw await waitedLongEnough(path, timeoutMs);
     await sleep(pause * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
   }
@@ -165,8 +157,8 @@ async function takeWithoutLinks(path: string, claim: string): Promise<boolean> {
  * Puts the claim in place of a lock whose owner is gone. Whoever may do so for this very lock is settled by a second name
  * that only one can make; the lock is looked at again under it, so a fresh lock is never taken for the abandoned one.
  */
-async function takeOver(path: string, claim: string): Promise<boolean> {
-  const seen = await abandoned(path, claim);
+async function takeOver(path: string, claim: string, text: string | undefined): Promise<boolean> {
+  const seen = await abandoned(path, claim, text);
   if (seen === undefined) return false;
   const right = `${path}.${seen}.gone`;
   try {
@@ -178,7 +170,7 @@ async function takeOver(path: string, claim: string): Promise<boolean> {
     return false;
   }
   try {
-    if ((await abandoned(path, claim)) !== seen) return false;
+    if ((await abandoned(path, claim, await textOf(path))) !== seen) return false;
     await rename(claim, path);
     // The other name of the abandoned lock: nobody else will ever remove it.
     await present(unlink(`${path}.${seen}`));
@@ -189,8 +181,7 @@ async function takeOver(path: string, claim: string): Promise<boolean> {
 }
 
 /** The id of an abandoned lock's owner ("torn" for one without); undefined while it is held, or free. */
-async function abandoned(path: string, claim: string): Promise<string | undefined> {
-  const text = await textOf(path);
+async function abandoned(path: string, claim: string, text: string | undefined): Promise<string | undefined> {
   if (text === undefined) return undefined;
   const owner = decodeOwner(text);
   const life = owner === undefined ? "unknown" : await lifeOf(owner);
@@ -199,7 +190,7 @@ async function abandoned(path: string, claim: string): Promise<string | undefine
   return owner?.id ?? "torn";
 }
 
-/** Ages are by the file server's clock: the claim, written a moment ago, tells what time it is there. */
+/** Ages are by the file server's clock: the claim, rewritten every few seconds, tells what time it is there. */
 async function isOld(path: string, claim: string): Promise<boolean> {
   const [theirs, now] = await Promise.all([present(stat(path)), stat(claim)]);
   return theirs !== undefined && now.mtimeMs - theirs.mtimeMs > STALE;
