@@ -51,7 +51,7 @@ export interface PushOutcome {
 /** @throws SregistryError IMAGE_INVALID for a file that is no whole SIF, unless `anyFile`. No request is made. */
 export async function planPush(services: Services, input: PushInput): Promise<PushPlan> {
   const file = resolvePath(services.cwd, input.file);
-  const source = await openFileSource(file);
+  const source = await openFileSource(file, services.digestMemo);
   const metadata = input.anyFile === true ? undefined : await metadataOfFile(file);
   const placed = await services.place(input.reference);
   const tags = input.tags ?? tagsOf(placed);

@@ -10,6 +10,7 @@ import type { Pattern } from "../reference/pattern.ts";
 import type { Host, PlacedReference, Reference, RepoPath } from "../reference/reference.ts";
 import { createOpener, type Opener, type Protocol } from "../registry/open.ts";
 import type { Registry } from "../registry/registry.ts";
+import { type DigestMemo, openDigestMemo } from "../transfer/digest-memo.ts";
 import { type MetadataIndex, openMetadataIndex } from "../transfer/metadata-index.ts";
 import { createUploadSessions } from "../transfer/sessions.ts";
 import { bearer } from "./bearer.ts";
@@ -75,6 +76,8 @@ export interface Services extends AsyncDisposable {
   readonly store: string;
   /** The content-addressed image cache. */
   readonly imageCache: ImageCache;
+  /** Digests of large files that were read before. */
+  readonly digestMemo: DigestMemo;
   /** No connection may be opened. */
   readonly offline: boolean;
   readonly config: Config;
@@ -134,6 +137,7 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     cwd,
     store,
     imageCache: imageCache({ env, cwd, caches, settings: config.cache ?? {} }),
+    digestMemo: openDigestMemo(join(state, "sregistry", "digests"), log),
     offline: flags.offline === true,
     config,
     metadataIndex: openMetadataIndex(join(caches, "sregistry", "metadata"), log),

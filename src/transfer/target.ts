@@ -2,9 +2,11 @@
 import { constants, type Stats } from "node:fs";
 import { access, type FileHandle, lstat, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import type { ImageInfo } from "../registry/registry.ts";
+import { CLOCK_TICK, type DigestMemo, WORTH_REMEMBERING } from "./digest-memo.ts";
 import { diskError, present, readError } from "./disk.ts";
 import { digestOfFile } from "./hash-file.ts";
 
@@ -22,9 +24,14 @@ export interface PresentImage {
 
 /**
  * The image when the target holds it already; undefined when the name is free or may be taken from a file.
+ * `memo` saves reading a large file that has not changed since it was read before.
  * @throws SregistryError CONFLICT when it holds something else; USAGE for a directory or a device, whatever `force` says.
  */
-export async function lookAtTarget(wanted: Wanted, signal: AbortSignal): Promise<PresentImage | undefined> {
+export async function lookAtTarget(
+  wanted: Wanted,
+  signal: AbortSignal,
+  memo?: DigestMemo,
+): Promise<PresentImage | undefined> {
   const { target, force } = wanted;
   const entry = await statTarget(target, lstat);
   if (entry === undefined) return undefined;
@@ -36,7 +43,7 @@ export async function lookAtTarget(wanted: Wanted, signal: AbortSignal): Promise
     });
   }
   if (!found.isFile()) throw notAFile(target, found);
-  const there = await imageIn(wanted, found, signal);
+  const there = await imageIn(wanted, found, signal, memo);
   if (there === undefined && !force) throw alreadyThere(target);
   return there;
 }
@@ -47,13 +54,27 @@ export async function entryAt(target: string): Promise<string> {
   return entry === undefined ? "nothing" : [entry.dev, entry.ino, entry.size, entry.mtimeMs].join(":");
 }
 
-async function imageIn({ image, target, force }: Wanted, found: Stats, signal: AbortSignal) {
+async function imageIn(
+  { image, target, force }: Wanted,
+  found: Stats,
+  signal: AbortSignal,
+  memo: DigestMemo | undefined,
+): Promise<PresentImage | undefined> {
   const { digest, size = found.size } = image;
   if (digest === undefined || size !== found.size) return undefined;
   const file = await openTarget(target, force);
   if (file === undefined) return undefined;
   try {
-    const has = await digestOfFile(file, size, digestAlgorithm(digest), { signal, name: target });
+    const stamp = await file.stat({ bigint: true });
+    const known = await memo?.find(stamp);
+    const algorithm = digestAlgorithm(digest);
+    if (known !== undefined && digestAlgorithm(known) === algorithm) {
+      return known === digest ? { digest, stat: found } : undefined;
+    }
+    // Read within the tick of its stamp, it could change unseen.
+    if (memo !== undefined && stamp.size >= WORTH_REMEMBERING) await sleep(CLOCK_TICK);
+    const has = await digestOfFile(file, size, algorithm, { signal, name: target });
+    if (has !== undefined) await memo?.remember(target, stamp, has);
     return has === digest ? { digest, stat: found } : undefined;
   } finally {
     await file.close();

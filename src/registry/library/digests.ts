@@ -7,11 +7,13 @@ import type { Source } from "../../transfer/source.ts";
 
 export interface FileDigests {
   readonly sha256: Digest;
-  /** Lower-case hex. */
-  readonly md5: string;
+  /** Lower-case hex; undefined when the other one was known without reading the file. */
+  readonly md5: string | undefined;
 }
 
 export async function digestsOf(source: Source, task: Task, { signal }: Call): Promise<FileDigests> {
+  const known = await source.known?.();
+  if (known !== undefined) return { sha256: known, md5: undefined };
   const sha256 = createHash("sha256");
   const md5 = createHash("md5");
   task.state("hashing");
@@ -20,6 +22,13 @@ export async function digestsOf(source: Source, task: Task, { signal }: Call): P
     md5.update(chunk);
   }
   return { sha256: finishDigest(sha256), md5: md5.digest("hex") };
+}
+
+/** Lower-case hex. */
+export async function md5Of(source: Source, { signal }: Call): Promise<string> {
+  const md5 = createHash("md5");
+  for await (const chunk of readSource(source, 0, source.size, signal)) md5.update(chunk);
+  return md5.digest("hex");
 }
 
 /** Lower-case hex of bytes `start` up to but without `end`. */

@@ -45,6 +45,7 @@ export async function push(context: PushContext, request: PushRequest, call: Cal
     const place = await makePlace(api, path, call);
     const { image, transfer, quota, page } = await send(context, request, place, digests, task, call);
     await requireUnchanged(context, request, image, call);
+    await source.learned?.(digests.sha256);
     await nameIt(context, request, place, { image, digest: digests.sha256 }, call);
     task.at(source.size);
     task.done();

@@ -7,6 +7,7 @@ import type { Body } from "../../http/transport.ts";
 import { digestHex } from "../../reference/digest.ts";
 import type { SavedParts } from "../../transfer/upload-session.ts";
 import { CLOSING, type Completed, complete, type ImageUpload, removeRow } from "./complete.ts";
+import { md5Of } from "./digests.ts";
 import { beginParts, sendParts } from "./multipart.ts";
 import { counted, put, type Stored, uploadUrl, wantsContentHash } from "./storage.ts";
 
@@ -31,14 +32,15 @@ const uploadTarget: Decoder<string> = (value, where) => field(object(value, wher
 async function sendSingle(upload: ImageUpload): Promise<Completed> {
   const { api, id, source, digests, call, retry: limits } = upload;
   const sha256sum = digestHex(digests.sha256);
+  const md5sum = digests.md5 ?? (await md5Of(source, call));
   const retry = createRetryPolicy({ what: `upload to ${api.name}`, signal: call.signal, log: call.log, limits });
   for (;;) {
     try {
-      const body = { filesize: source.size, sha256sum, md5sum: digests.md5 };
+      const body = { filesize: source.size, sha256sum, md5sum };
       const text = await api.make("POST", api.url(`v2/imagefile/${id}`), body, uploadTarget, call);
       const url = await uploadUrl(api, text);
       const sha256 = wantsContentHash(url) ? sha256sum : undefined;
-      requireMd5(upload, await put(api, { url, body: wholeBody(upload), sha256 }, call));
+      requireMd5(upload, md5sum, await put(api, { url, body: wholeBody(upload), sha256 }, call));
       break;
     } catch (error) {
       upload.task.at(0);
@@ -62,13 +64,13 @@ function wholeBody({ source, task }: ImageUpload): Body {
 }
 
 /** S3 and MinIO give the md5 of a plain upload back; others give anything. */
-function requireMd5({ api, digests, call }: ImageUpload, { etag, encryption }: Stored): void {
+function requireMd5({ api, call }: ImageUpload, md5: string, { etag, encryption }: Stored): void {
   if (encryption !== undefined) {
     call.log.verbose(`the storage of ${api.name} encrypts (${encryption}): its ETag says nothing of the bytes`);
     return;
   }
   const plain = etag.replace(/^W\//, "").replaceAll('"', "").toLowerCase();
-  if (!/^[0-9a-f]{32}$/.test(plain) || plain === digests.md5) return;
+  if (!/^[0-9a-f]{32}$/.test(plain) || plain === md5) return;
   throw new SregistryError("INTEGRITY", `the storage of ${api.name} got other bytes than were sent`, {
     hint: "push it again; if it happens again, the network or the storage is damaged",
   });

@@ -26,6 +26,7 @@ export async function pushImage(store: Store, request: PushRequest, call: Call):
     for (let left = TRIES; left > 0; left -= 1) {
       const { digest, transfer } = await arrive(store, repository, request, task, call);
       await source.unchanged();
+      await source.learned?.(digest);
       const artifact = sifArtifact({ title, digest, size: source.size, metadata, description, plain: plainManifest });
       await putBytes(repository, artifact.config);
       const put = await repository.putManifest({ bytes: artifact.manifest, contentType: undefined, tags });
@@ -48,9 +49,10 @@ async function arrive(
   task: Task,
   call: Call,
 ): Promise<Arrival> {
-  if (request.digest !== undefined) {
-    const there = await held(store, repository, request.digest, request.source.size);
-    if (there !== undefined) return { digest: request.digest, transfer: there };
+  const known = request.digest ?? (await request.source.known?.());
+  if (known !== undefined) {
+    const there = await held(store, repository, known, request.source.size);
+    if (there !== undefined) return { digest: known, transfer: there };
   } else if (await sizeIsKnown(repository, request.source)) {
     task.state("comparing");
     const digest = await hashSource(request.source, task, call);

@@ -31,6 +31,7 @@ export async function push(context: PushContext, request: PushRequest, call: Cal
   try {
     const sent = await sendImage(context, request, task, call);
     await source.unchanged();
+    await source.learned?.(sent.digest);
     const artifact = sifArtifact({ title, digest: sent.digest, size: source.size, metadata, description, plain });
     await nameIt(context, request, artifact, call);
     task.done();
@@ -46,7 +47,7 @@ async function sendImage(context: PushContext, request: PushRequest, task: Task,
   const { source, reference, from } = request;
   const { path } = reference;
   const rule = ruleFor(api.host, hostRules);
-  const { digest } = request;
+  const digest = request.digest ?? (await source.known?.());
   if (digest !== undefined) return sendBlob({ api, path, source, rule, sessions, task, call, from, digest });
   if (source.size <= SMALL) {
     const chunks: Buffer[] = [];
