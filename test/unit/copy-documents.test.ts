@@ -16,7 +16,7 @@ import { createLocalRegistry } from "../../src/registry/local/index.ts";
 import { openStore } from "../../src/registry/local/store.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { callWith, endpointOf, hostOf, placed } from "../support/copying.ts";
-import { cutResponse, type Faults, ignoreRange, reply, startFaults, wrongByte } from "../support/faults.ts";
+import { cutRequest, cutResponse, type Faults, ignoreRange, reply, startFaults, wrongByte } from "../support/faults.ts";
 import { pushBlob, type TestServer, testServer } from "../support/registry-server.ts";
 
 const MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
@@ -298,6 +298,20 @@ describe("broken connections and wrong bytes", () => {
     expect((await target.ask("GET", "/v2/mirror/app/manifests/1")).status).toBe(404);
     expect((await target.ask("HEAD", `/v2/mirror/app/blobs/${made.layers[0]}`)).status).toBe(404);
   });
+
+  it.each(["PATCH", "PUT"])(
+    "sends on from where the destination broke off a %s, and holds it to the digest",
+    async (method) => {
+      const layer = randomBytes(70 * MIB);
+      const made = await pushImage("hub/app", "1", [layer]);
+      to.on(
+        { method, path: /uploads/, when: ({ headers }) => Number(headers["content-length"]) > MIB, times: 1 },
+        cutRequest({ after: MIB }),
+      );
+      await run(`docker://${from.host}/hub/app:1`, `docker://${to.host}/mirror/app:1`);
+      expect((await blobAt(target, "mirror/app", made.layers[0] ?? "")).equals(layer)).toBe(true);
+    },
+  );
 
   it("sets no tag in the local store either", async () => {
     const made = await pushImage("hub/app", "1", [randomBytes(MIB)]);
