@@ -37,9 +37,6 @@ export interface Filled extends Entry {
 /** Entries are read-only and executable: a SIF is run, and nobody may change one that others use. */
 const ENTRY_MODE = 0o555;
 
-/** A shared cache's locks are read by its group, who wait for them. */
-const SHARED_LOCK = 0o664;
-
 /** Milliseconds that others are waited for: as long as a transfer may take. */
 const LONGEST_WAIT = 24 * 60 * 60 * 1000;
 /** Milliseconds between two looks: two hundred that wait are fifty looks a second for the file server. */
@@ -70,7 +67,6 @@ export async function fillEntry(directory: string, notes: Notes, shared: boolean
       longestPauseMs: LONGEST_PAUSE,
       waiting: (owner) => onlooker.waitFor(owner),
       instead: there,
-      ...(shared ? { mode: SHARED_LOCK } : {}),
     });
     progress.end();
     return filled;

@@ -105,7 +105,8 @@ async function report({ removed, kept, leftovers }: Pruned, dryRun: boolean, con
     const entries = removed.map(({ digest, path, size: bytes }) => ({ digest, path, size: bytes }));
     await context.terminal.json({ dryRun, removed: entries, size, leftovers });
   } else for (const { path } of removed) await context.terminal.line(path);
-  const rest = leftovers.length === 0 ? "" : `, and ${leftovers.length} files of downloads that nobody goes on with`;
+  const files = `${leftovers.length} file${leftovers.length === 1 ? "" : "s"}`;
+  const rest = leftovers.length === 0 ? "" : `, and ${files} of downloads that nobody goes on with`;
   const images = `${removed.length} image${removed.length === 1 ? "" : "s"} (${formatSize(size)})`;
   log.info(`${dryRun ? "would remove" : "removed"} ${images}${rest}`);
   for (const { path } of kept) log.warn(`${path} could not be removed: it belongs to somebody else`);

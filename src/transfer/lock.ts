@@ -19,8 +19,6 @@ export interface LockOptions<T = never> {
   readonly waiting?: ((holder: Owner) => void) | undefined;
   /** Asked while others hold the lock: an answer is taken for the work's, and nothing is waited for any more. */
   readonly instead?: (() => Promise<T | undefined>) | undefined;
-  /** Permission bits of the lock whatever the umask says, where others have to read it; default 0644 less the umask. */
-  readonly mode?: number | undefined;
 }
 
 /** Milliseconds without a sign of life after which an owner of unknown life is taken for gone. */
@@ -28,7 +26,7 @@ const STALE = 30_000;
 const SIGN_OF_LIFE = 5_000;
 const LONGEST_PAUSE = 60;
 const TIMEOUT = 30_000;
-/** Whoever waits, other users of a shared directory too, has to see whose lock it is. */
+/** Whoever waits, other users of a shared directory too, has to see whose lock it is, whatever the umask. */
 const READABLE = 0o644;
 
 /** Callers of one process take turns here, so that only one of them at a time asks the disk. */
@@ -71,7 +69,7 @@ async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefine
 async function locked<T>(path: string, work: () => Promise<T>, options: LockOptions<T>): Promise<T> {
   const owner = await newOwner();
   const claim = `${path}.${owner.id}`;
-  const file = await openClaim(path, claim, owner, options.mode);
+  const file = await openClaim(path, claim, owner);
   // A sign of life that fails is one less: enough of them missing make the lock abandoned, which is what they are for.
   const life = setInterval(() => void rewrite(file, owner).catch(nothing), SIGN_OF_LIFE);
   life.unref();
@@ -91,10 +89,10 @@ async function locked<T>(path: string, work: () => Promise<T>, options: LockOpti
   }
 }
 
-async function openClaim(path: string, claim: string, owner: Owner, mode: number | undefined): Promise<FileHandle> {
+async function openClaim(path: string, claim: string, owner: Owner): Promise<FileHandle> {
   try {
     const file = await open(claim, "wx", READABLE);
-    if (mode !== undefined) await file.chmod(mode);
+    if (((await file.stat()).mode & READABLE) !== READABLE) await file.chmod(READABLE);
     await rewrite(file, owner);
     return file;
   } catch (error) {

@@ -93,7 +93,7 @@ describe("who may read", () => {
         );
       }
     });
-    expect([...modes]).toEqual(["664"]);
+    expect([...modes]).toEqual(["644"]);
   });
 
   it("a directory that an administrator made for a group is shared without being told", async () => {
