@@ -1,15 +1,18 @@
 /** The built program and its image cache: many processes, one download, and nothing wrong ever given out. */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { appendFile, chmod, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { BLOB, madeImage } from "../support/download.ts";
 import { type Faults, startFaults } from "../support/faults.ts";
 import { finished, type Run, type Served, User } from "../support/program.ts";
 
 const MIB = 1024 * 1024;
+const execute = promisify(execFile);
 
 let user: User;
 let served: Served;
@@ -216,6 +219,28 @@ it("a cache that cannot take the image is passed by, and said so; get cannot do 
   );
   await expectImage(user.path("x.sif"));
   expect(await user.run(["-q", "get", reference], { env })).toMatchObject({ status: 7, stdout: "" });
+});
+
+it("a copy that a full disk has no room for is exit 7, names the directory, and leaves nothing", async ({ skip }) => {
+  const small = user.path("small");
+  await mkdir(small);
+  const mounted = await execute("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small]).then(
+    () => true,
+    () => false,
+  );
+  if (!mounted) return skip("no tmpfs can be mounted here");
+  try {
+    expect(await run("get", reference)).toMatchObject({ status: 0 });
+    expect(await run("pull", "-o", join(small, "x.sif"), reference)).toEqual({
+      status: 7,
+      stdout: "",
+      stderr: `error: no more can be written to ${small}: the disk is full\nhint: df -h ${small}\n`,
+    });
+    expect(await readdir(small)).toEqual([]);
+    await expectImage(entry());
+  } finally {
+    await execute("umount", [small]);
+  }
 });
 
 it("a directory beside is read and never written: by digest, and by size among plain files", async () => {
