@@ -9,6 +9,24 @@ const REQUIRE =
 
 const { version } = JSON.parse(await readFile("package.json", "utf8"));
 
+/**
+ * Of undici only what src/http/undici.ts uses: the whole package (fetch, WebSocket, caches) would double what a transfer has
+ * to load before its first request.
+ */
+const undiciParts = {
+  name: "undici-parts",
+  /** @param {import("esbuild").PluginBuild} build */
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "undici-parts" }));
+    onLoad({ filter: /.*/, namespace: "undici-parts" }, () => ({
+      contents: `
+        export { default as Pool } from "undici/lib/dispatcher/pool.js";
+        export { default as buildConnector } from "undici/lib/core/connect.js";`,
+      resolveDir: ".",
+    }));
+  },
+};
+
 await rm("dist", { recursive: true, force: true });
 await build({
   entryPoints: ["src/start.ts", "src/index.ts", "src/keyring.ts"],
@@ -26,5 +44,6 @@ await build({
   chunkNames: "chunk-[hash]",
   define: { SREGISTRY_VERSION: JSON.stringify(version) },
   banner: { js: REQUIRE },
+  plugins: [undiciParts],
 });
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });

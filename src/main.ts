@@ -1,5 +1,5 @@
 /** The process edge: streams, signals, exit status. The only place that sets the exit status. */
-
+import { setFlagsFromString } from "node:v8";
 import { globalFlags } from "./commands/globals.ts";
 import { Flags } from "./commands/verb.ts";
 import { createContext } from "./context.ts";
@@ -23,6 +23,9 @@ function onSignal(signal: "SIGINT" | "SIGTERM"): void {
 }
 
 async function main(): Promise<void> {
+  // undici parses heads with WebAssembly. V8 would compile it once more, optimised, beside the transfer, and the process would
+  // wait for that at its end (60 ms on Node 20); bodies of any size do not pass through it.
+  setFlagsFromString("--liftoff-only");
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   const { env, argv, stdin, stdout, stderr } = process;
