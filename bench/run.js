@@ -1,59 +1,61 @@
 /**
  * `npm run bench`: side by side with peers on this machine, interleaved, medians and ratios. Nothing is asserted.
  *
- *   npm run bench -- [--size MiB] [--runs N] [--only transfer,memory,start]
+ *   npm run bench -- [--size MiB] [--runs N] [--only push,pull,slow,again,memory,bytes,list,start] [--dir DIRECTORY]
  *
- * Needs `registry` (distribution v3); crane, regctl, curl and strace are compared when they are there (SREGISTRY_PEERS
- * or PATH).
+ * Needs `registry` (distribution v3); crane, regctl, oras-peer (test/interop), curl and strace are compared when they are
+ * there (SREGISTRY_PEERS or PATH). `--dir`: where images and the registry are kept; default: memory (/dev/shm), so that the
+ * programs are measured and not the disk.
  */
-import { spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
+  createReadStream,
   existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
-  writeFileSync,
   writeSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { bench, find } from "./support/measure.js";
+import { startManyTags, startRegistry, startThrottle } from "./support/servers.js";
 
 const ROOT = join(import.meta.dirname, "..");
 const PROGRAM = join(ROOT, "bin", "sregistry.js");
 const TINY = join(ROOT, "test", "fixtures", "tiny.sif");
 const MIB = 1024 * 1024;
+/** Bytes a second that the slow server gives each connection. */
+const SLOW = 40_000_000;
 
 const { values } = parseArgs({
   options: {
     size: { type: "string", default: "1024" },
     runs: { type: "string", default: "5" },
-    only: { type: "string", default: "transfer,memory,start" },
+    only: { type: "string", default: "push,pull,slow,again,memory,bytes,list,start" },
+    dir: { type: "string", default: existsSync("/dev/shm") ? "/dev/shm" : tmpdir() },
   },
 });
 const runs = Number(values.runs);
 const parts = values.only.split(",");
+const directory = mkdtempSync(join(values.dir, "sregistry-bench-"));
+const out = join(directory, "out");
+const { measure, compare, fileBytes, openedFiles } = bench(directory);
 
-// A registry on tmpfs measures the clients, not the disk.
-const base = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-const directory = mkdtempSync(join(base, "sregistry-bench-"));
-const env = { PATH: process.env["PATH"] ?? "", HOME: directory, NO_COLOR: "1" };
+/** @typedef {import("./support/measure.js").Contestant} Contestant */
 
-/** @param {string} name */
-function find(name) {
-  return [process.env["SREGISTRY_PEERS"] ?? "", ...(process.env["PATH"] ?? "").split(delimiter)]
-    .filter((place) => place !== "")
-    .map((place) => join(place, name))
-    .find((path) => existsSync(path));
+/** @param {readonly string[]} words */
+function ours(...words) {
+  return [process.execPath, PROGRAM, "-q", ...words];
 }
 
-/** @param {string} path @param {number} mebibytes a SIF with a tail of random bytes */
-function makeImage(path, mebibytes) {
+/** @param {string} name @param {number} mebibytes a SIF with a tail of random bytes */
+function makeImage(name, mebibytes) {
+  const path = join(directory, name);
   const file = openSync(path, "w");
   writeSync(file, readFileSync(TINY));
   const block = randomBytes(MIB);
@@ -62,136 +64,44 @@ function makeImage(path, mebibytes) {
     writeSync(file, block);
   }
   closeSync(file);
+  return path;
 }
 
-/**
- * @typedef {{ seconds: number, peakMiB: number }} Figures
- * @param {readonly string[]} command
- * @returns {Promise<Figures>} wall time, and the largest resident size the kernel saw (VmHWM)
- */
-function measure(command) {
-  const [program = "", ...words] = command;
-  const began = performance.now();
-  const child = spawn(program, words, { env, cwd: directory, stdio: ["ignore", "ignore", "pipe"] });
-  let peak = 0;
-  let errors = "";
-  child.stderr.on("data", (text) => {
-    errors += text;
-  });
-  const watch = setInterval(() => {
-    try {
-      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
-      peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
-    } catch {
-      clearInterval(watch); // the process has ended
-    }
-  }, 10);
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => {
-      clearInterval(watch);
-      if (code !== 0) reject(new Error(`${command.join(" ")} ended with ${code}\n${errors}`));
-      else resolve({ seconds: (performance.now() - began) / 1000, peakMiB: peak / 1024 });
-    });
-  });
+/** @param {string} path */
+async function digestOf(path) {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: MIB })) hash.update(chunk);
+  return `sha256:${hash.digest("hex")}`;
 }
 
-/** @param {readonly number[]} numbers */
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+/** Nothing of ours or of the registry's is left: each push sends all, each pull fetches all. */
+function forget() {
+  for (const name of ["registry/docker", ".local", ".cache"])
+    rmSync(join(directory, name), { recursive: true, force: true });
 }
 
-/**
- * @typedef {{ name: string, command: (round: number) => readonly string[] }} Contestant
- * @param {string} title @param {readonly Contestant[]} contestants the first is ours
- * @param {() => void} [between]
- */
-async function compare(title, contestants, between = () => {}) {
-  /** @type {Map<string, Figures[]>} */
-  const results = new Map(contestants.map(({ name }) => [name, []]));
-  for (let round = 0; round <= runs; round += 1) {
-    for (const { name, command } of contestants) {
-      between();
-      const figures = await measure(command(round));
-      if (round > 0) results.get(name)?.push(figures); // round 0 warms up
-    }
-  }
-  const ours = results.get(contestants[0]?.name ?? "") ?? [];
-  console.log(`\n${title}`);
-  for (const [name, figures] of results) {
-    const ratios = figures.map(({ seconds }, round) => (ours[round]?.seconds ?? 0) / seconds);
-    const peak = Math.max(...figures.map(({ peakMiB }) => peakMiB));
-    console.log(
-      `  ${name.padEnd(26)} ${median(figures.map(({ seconds }) => seconds)).toFixed(3)} s   ours/its ${median(ratios).toFixed(2)}   peak ${peak.toFixed(0)} MiB`,
-    );
-  }
+function emptyOut() {
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out);
 }
 
-async function startRegistry() {
-  const program = find("registry");
-  if (program === undefined) throw new Error("registry (distribution v3) is missing");
-  const port = await new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? address?.port : 0));
-    });
-  });
-  const config = join(directory, "registry.yml");
-  writeFileSync(
-    config,
-    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${directory}/registry}, delete: {enabled: true}}\nhttp: {addr: "127.0.0.1:${port}", secret: bench}\n`,
-  );
-  const child = spawn(program, ["serve", config], { stdio: "ignore", env: { OTEL_TRACES_EXPORTER: "none" } });
-  for (let tries = 0; tries < 100; tries += 1) {
-    const up = await fetch(`http://127.0.0.1:${port}/v2/`).then(
-      () => true,
-      () => false,
-    );
-    if (up) break;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return { host: `127.0.0.1:${port}`, stop: () => child.kill() };
-}
-
-/** @param {string} host @param {string} image */
-async function transfers(host, image) {
-  const digest = `sha256:${createHash("sha256").update(readFileSync(image)).digest("hex")}`;
-  const [crane, regctl, curl] = [find("crane"), find("regctl"), find("curl")];
-  const wipe = () => {
-    rmSync(join(directory, "registry"), { recursive: true, force: true });
-    rmSync(join(directory, ".local"), { recursive: true, force: true });
-  };
-  /** @type {Contestant[]} */
-  const pushes = [
-    {
-      name: "sregistry push",
-      command: (n) => [process.execPath, PROGRAM, "-q", "push", image, `oras://${host}/bench/push:${n}`],
-    },
-  ];
+/** @param {string} host @param {string} image @param {string} digest */
+async function pushes(host, image, digest) {
   const put = `loc=$(curl -sfi -X POST http://${host}/v2/bench/curl/blobs/uploads/ | tr -d '\\r' | sed -n 's/^Location: //ip'); curl -sf -X PUT -H 'Content-Type: application/octet-stream' -T ${image} "$loc&digest=${digest}"`;
-  if (regctl)
-    pushes.push({
+  const type = ["--artifact-type", "application/x-sif"];
+  /** @type {Record<string, (program: string) => Contestant>} */
+  const peers = {
+    regctl: (program) => ({
       name: "regctl artifact put",
       command: (n) => [
-        regctl,
-        "artifact",
-        "put",
-        "--host",
-        `reg=${host},tls=disabled`,
-        "--file",
-        image,
-        "--artifact-type",
-        "application/x-sif",
-        `${host}/bench/regctl:${n}`,
+        ...[program, "artifact", "put", "--host", `reg=${host},tls=disabled`, "--file", image],
+        ...[...type, `${host}/bench/regctl:${n}`],
       ],
-    });
-  if (crane)
-    pushes.push({
+    }),
+    crane: (program) => ({
       name: "crane append",
       command: (n) => [
-        crane,
+        program,
         "append",
         "--insecure",
         "--oci-empty-base",
@@ -200,88 +110,164 @@ async function transfers(host, image) {
         "-t",
         `${host}/bench/crane:${n}`,
       ],
-    });
-  if (curl) pushes.push({ name: "curl, digest known", command: () => ["sh", "-c", put] });
-  await compare(`push ${values.size} MiB to distribution v3 (tmpfs)`, pushes, wipe);
-
-  wipe();
-  const reference = `${host}/bench/pull:1`;
-  await measure([process.execPath, PROGRAM, "-q", "push", image, `oras://${reference}`]);
-  const out = join(directory, "out");
-  const fresh = () => {
-    rmSync(out, { recursive: true, force: true });
-    mkdirSync(out);
+    }),
+    "oras-peer": (program) => ({
+      name: "oras-go",
+      command: (n) => [program, "push", image, `${host}/bench/oras:${n}`],
+    }),
+    curl: () => ({ name: "curl, digest known", command: () => ["sh", "-c", put] }),
   };
-  /** @type {Contestant[]} */
-  const pulls = [
-    {
-      name: "sregistry pull",
-      command: () => [process.execPath, PROGRAM, "-q", "pull", "-o", join(out, "x.sif"), `oras://${reference}`],
-    },
-  ];
-  if (regctl)
-    pulls.push({
+  const push = {
+    name: "sregistry push",
+    command: (/** @type {number} */ n) => ours("push", image, `oras://${host}/bench/push:${n}`),
+  };
+  await compare(`push ${values.size} MiB to distribution v3`, [push, ...present(peers)], { runs, between: forget });
+}
+
+/** @param {string} title @param {string} host @param {string} digest @param {readonly string[]} names */
+async function pulls(title, host, digest, names) {
+  const reference = `${host}/bench/pull:1`;
+  /** @type {Record<string, (program: string) => Contestant>} */
+  const peers = {
+    regctl: (program) => ({
       name: "regctl artifact get",
-      command: () => [regctl, "artifact", "get", "--host", `reg=${host},tls=disabled`, "--output", out, reference],
-    });
-  if (crane)
-    pulls.push({
+      command: () => [program, "artifact", "get", "--host", `reg=${host},tls=disabled`, "--output", out, reference],
+    }),
+    crane: (program) => ({
       name: "crane pull (layout)",
-      command: () => [crane, "pull", "--insecure", "--format", "oci", reference, out],
-    });
-  if (curl)
-    pulls.push({
+      command: () => [program, "pull", "--insecure", "--format", "oci", reference, out],
+    }),
+    "oras-peer": (program) => ({ name: "oras-go", command: () => [program, "pull", reference, out] }),
+    curl: (program) => ({
       name: "curl, no check",
-      command: () => [curl, "-sfo", join(out, "x.sif"), `http://${host}/v2/bench/pull/blobs/${digest}`],
-    });
-  await compare(`pull ${values.size} MiB from distribution v3 (tmpfs)`, pulls, fresh);
+      command: () => [program, "-sfo", join(out, "x.sif"), `http://${host}/v2/bench/pull/blobs/${digest}`],
+    }),
+  };
+  const chosen = Object.fromEntries(Object.entries(peers).filter(([name]) => names.includes(name)));
+  const pull = { name: "sregistry pull", command: () => ours("pull", "-o", join(out, "x.sif"), `oras://${reference}`) };
+  await compare(title, [pull, ...present(chosen)], { runs, between: emptyOut });
+}
+
+/** @param {Record<string, (program: string) => Contestant>} peers those that are here */
+function present(peers) {
+  return Object.entries(peers).flatMap(([name, make]) => {
+    const program = find(name);
+    return program === undefined ? [] : [make(program)];
+  });
+}
+
+/** @param {string} host */
+async function again(host) {
+  const image = makeImage("again.sif", 4096);
+  const reference = `oras://${host}/bench/again`;
+  emptyOut();
+  const target = join(out, "x.sif");
+  await measure(ours("push", image, `${reference}:0`));
+  await measure(ours("pull", "-o", target, `${reference}:0`));
+  await compare(
+    "again, 4096 MiB that have not changed",
+    [
+      { name: "sregistry push, new tag", command: (n) => ours("push", image, `${reference}:${n}`) },
+      { name: "sregistry push, same tag", command: () => ours("push", image, `${reference}:0`) },
+      { name: "sregistry pull", command: () => ours("pull", "-o", target, `${reference}:0`) },
+    ],
+    { runs },
+  );
+  rmSync(image);
+  emptyOut();
+  forget();
 }
 
 /** @param {string} host */
 async function memory(host) {
   console.log("\npeak resident memory");
-  for (const mebibytes of [256, 4096]) {
-    const image = join(directory, "memory.sif");
-    makeImage(image, mebibytes);
+  for (const mebibytes of [64, 512, 4096]) {
+    const image = makeImage("memory.sif", mebibytes);
     const reference = `oras://${host}/bench/memory:${mebibytes}`;
-    const push = await measure([process.execPath, PROGRAM, "-q", "push", image, reference]);
+    const push = await measure(ours("push", image, reference));
     rmSync(image);
-    const pull = await measure([process.execPath, PROGRAM, "-q", "pull", "-o", image, reference]);
+    const pull = await measure(ours("pull", "-o", image, reference));
     rmSync(image);
-    rmSync(join(directory, "registry"), { recursive: true, force: true });
-    console.log(
-      `  ${String(mebibytes).padStart(5)} MiB   push ${push.peakMiB.toFixed(0)} MiB   pull ${pull.peakMiB.toFixed(0)} MiB`,
-    );
+    const four = await measure(ours("pull", "--parallel", "4", "-o", image, reference));
+    rmSync(image);
+    forget();
+    const [a, b, c] = [push, pull, four].map(({ peakMiB }) => peakMiB.toFixed(0));
+    console.log(`  ${String(mebibytes).padStart(5)} MiB   push ${a} MiB   pull ${b} MiB   with 4 connections ${c} MiB`);
   }
 }
 
-/** @param {readonly string[]} command */
-function openedFiles(command) {
-  const trace = spawnSync("strace", ["-f", "-qq", "-e", "trace=open,openat", ...command], { env, encoding: "utf8" });
-  return trace.stderr.split("\n").filter((line) => /open(at)?\(.* = \d+/.test(line)).length;
+/** @param {string} host */
+async function bytes(host) {
+  const image = makeImage("bytes.sif", 256);
+  const reference = `oras://${host}/bench/bytes:1`;
+  const push = fileBytes(ours("push", image, reference), "bytes.sif");
+  emptyOut();
+  const pull = fileBytes(ours("pull", "-o", join(out, "x.sif"), reference), "x.sif");
+  if (push === undefined || pull === undefined) return;
+  const size = 256 * MIB;
+  console.log("\nbytes of the file, as a multiple of the image");
+  console.log(`  push reads ${(push.read / size).toFixed(2)}`);
+  console.log(
+    `  pull writes ${(pull.written / size).toFixed(2)}, and hashes ${(pull.read / size).toFixed(2)} out of the page cache`,
+  );
+  rmSync(image);
+  forget();
+}
+
+async function list() {
+  console.log("\nlist of many tags");
+  for (const count of [100, 10_000]) {
+    const { host, stop } = await startManyTags(count);
+    const { seconds, peakMiB } = await measure(ours("list", `oras://${host}/bench/many`));
+    console.log(`  ${String(count).padStart(6)} tags   ${seconds.toFixed(3)} s   peak ${peakMiB.toFixed(0)} MiB`);
+    stop();
+  }
 }
 
 async function start() {
   const version = [process.execPath, PROGRAM, "--version"];
   const empty = [process.execPath, "-e", "0"];
-  await compare("sregistry --version", [
-    { name: "sregistry --version", command: () => version },
-    { name: "node -e 0", command: () => empty },
-  ]);
+  await compare(
+    "sregistry --version",
+    [
+      { name: "sregistry --version", command: () => version },
+      { name: "node -e 0", command: () => empty },
+    ],
+    { runs },
+  );
   if (find("strace")) console.log(`  opened files: ${openedFiles(version)}, of which Node alone ${openedFiles(empty)}`);
+}
+
+/** @param {string} host */
+async function transfers(host) {
+  const image = makeImage("image.sif", Number(values.size));
+  const digest = await digestOf(image);
+  if (parts.includes("push")) await pushes(host, image, digest);
+  forget();
+  await measure(ours("push", image, `oras://${host}/bench/pull:1`));
+  const peers = ["regctl", "crane", "oras-peer", "curl"];
+  if (parts.includes("pull")) await pulls(`pull ${values.size} MiB from distribution v3`, host, digest, peers);
+  if (parts.includes("slow")) {
+    const throttle = await startThrottle(host, SLOW);
+    const title = `pull ${values.size} MiB, each connection ${SLOW / 1e6} MB/s`;
+    await pulls(title, throttle.host, digest, ["regctl", "oras-peer"]);
+    throttle.stop();
+  }
+  rmSync(image);
+  emptyOut();
+  forget();
 }
 
 try {
   if (parts.includes("start")) await start();
-  if (parts.includes("transfer") || parts.includes("memory")) {
-    const { host, stop } = await startRegistry();
+  if (parts.includes("list")) await list();
+  if (["push", "pull", "slow", "again", "memory", "bytes"].some((part) => parts.includes(part))) {
+    const { host, stop } = await startRegistry(directory);
     try {
+      if (parts.includes("bytes")) await bytes(host);
       if (parts.includes("memory")) await memory(host);
-      if (parts.includes("transfer")) {
-        const image = join(directory, "image.sif");
-        makeImage(image, Number(values.size));
-        await transfers(host, image);
-      }
+      if (parts.includes("again")) await again(host);
+      if (["push", "pull", "slow"].some((part) => parts.includes(part))) await transfers(host);
     } finally {
       stop();
     }
