@@ -1,7 +1,11 @@
 /** A source read from one offset to another, held to the number of bytes that it promised. */
 import { SregistryError } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
-import type { Source } from "./source.ts";
+import { BLOCK } from "./hash-ring.ts";
+import type { Source, SourceReader } from "./source.ts";
+
+/** Memory for the bytes from `offset` on, at most `most` of them. It is read into, handed on, and asked for once more meanwhile. */
+export type Room = (offset: number, most: number) => Promise<Buffer> | Buffer;
 
 /**
  * Bytes `start` up to `end`, exactly that many.
@@ -23,13 +27,64 @@ export async function* readSource(
       yield bytes;
     }
   } catch (error) {
-    if (error instanceof SregistryError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SregistryError("DISK", `what was to be sent cannot be read: ${reason}`, { cause: error });
+    throw unreadable(error);
   } finally {
     body.destroy();
   }
-  if (at === end) return;
+  if (at < end) throw await endedEarly(source, at);
+}
+
+/**
+ * The same in large blocks. A source that can read into given memory reads into `room`'s, so that a block is good for as long
+ * as that is: by default until the one after the next is asked for.
+ * @throws what `readSource` does.
+ */
+export async function* readBlocks(
+  source: Source,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+  room: Room = twoBlocks(),
+): AsyncGenerator<Buffer, void, void> {
+  if (source.reader === undefined) return yield* readSource(source, start, end, signal);
+  if (start >= end) return;
+  await using reader = await source.reader();
+  for (let at = start; at < end; ) {
+    const place = await room(at, end - at);
+    if (signal.aborted) throw abortError(signal);
+    const bytes = await fill(reader, place, at);
+    if (bytes < place.length) throw await endedEarly(source, at + bytes);
+    at += bytes;
+    yield place;
+  }
+}
+
+async function fill(reader: SourceReader, place: Buffer, at: number): Promise<number> {
+  try {
+    return await reader.read(place, at);
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+/** Two blocks in turn: one is read into while the other is in use. */
+export function twoBlocks(): Room {
+  const blocks: Buffer[] = [];
+  let turn = 0;
+  return (_offset, most) => {
+    turn = 1 - turn;
+    blocks[turn] ??= Buffer.allocUnsafeSlow(BLOCK);
+    return (blocks[turn] ?? Buffer.alloc(0)).subarray(0, most);
+  };
+}
+
+function unreadable(error: unknown): SregistryError {
+  if (error instanceof SregistryError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new SregistryError("DISK", `what was to be sent cannot be read: ${reason}`, { cause: error });
+}
+
+async function endedEarly(source: Source, at: number): Promise<SregistryError> {
   await source.unchanged();
-  throw new SregistryError("INTEGRITY", `the source ended at byte ${at}, though it should have ${source.size}`);
+  return new SregistryError("INTEGRITY", `the source ended at byte ${at}, though it should have ${source.size}`);
 }

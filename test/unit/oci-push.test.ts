@@ -16,7 +16,7 @@ import { createOciRegistry } from "../../src/registry/oci/index.ts";
 import { capability, type PushRequest } from "../../src/registry/registry.ts";
 import { fileReader, openFileSource } from "../../src/transfer/file-source.ts";
 import { createUploadSessions } from "../../src/transfer/sessions.ts";
-import type { Source } from "../../src/transfer/source.ts";
+import type { Source, SourceReader } from "../../src/transfer/source.ts";
 import { type Faults, reply, startFaults } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
 import { type Client, type ClientOptions, MIB, ociClient } from "../support/oci-client.ts";
@@ -80,16 +80,32 @@ async function watchedSource(path: string, at = Number.POSITIVE_INFINITY, met: (
   const source = await openFileSource(path);
   let read = 0;
   let over = false;
+  async function count(bytes: number): Promise<void> {
+    read += bytes;
+    if (over || read < at) return;
+    over = true;
+    await met();
+  }
   async function* watching(body: Readable): AsyncGenerator<Buffer> {
     for await (const chunk of body) {
-      read += chunk.length;
       yield chunk;
-      if (over || read < at) continue;
-      over = true;
-      await met();
+      await count(chunk.length);
     }
   }
-  const watched: Source = { ...source, open: (start, end) => Readable.from(watching(source.open(start, end))) };
+  async function reader(): Promise<SourceReader> {
+    const opened = await source.reader?.();
+    if (opened === undefined) throw new Error("a file can be read into memory of the caller's");
+    return {
+      async read(into, position) {
+        const bytes = await opened.read(into, position);
+        await count(bytes);
+        return bytes;
+      },
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  }
+  const open = (start: number, end?: number) => Readable.from(watching(source.open(start, end)));
+  const watched: Source = { ...source, open, reader };
   return { source: watched, read: () => read };
 }
 

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { Task } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
-import type { Body } from "../../http/transport.ts";
+import type { Body, Take } from "../../http/transport.ts";
 import { type Digest, finishDigest } from "../../reference/digest.ts";
-import { readSource } from "../../transfer/read-source.ts";
+import { HashRing, WORTH_A_THREAD } from "../../transfer/hash-ring.ts";
+import { readBlocks, twoBlocks } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 
 /** Bytes of a last part that are kept in memory: its request names the digest of all, so it is hashed before it is sent. */
@@ -16,13 +17,17 @@ export interface LastPart {
   readonly body: Body;
 }
 
-export class HashedSource {
+export class HashedSource implements AsyncDisposable {
   readonly #source: Source;
   readonly #task: Task;
   readonly #signal: AbortSignal;
   readonly #hash = createHash("sha256");
-  /** Bytes hashed so far, from the first. */
-  #at = 0;
+  /** Instead of `#hash`, where a thread is worth it. */
+  readonly #ring: HashRing | undefined;
+  /** Memory for bytes that the ring does not want. */
+  readonly #spare = twoBlocks();
+  /** Bytes hashed so far by `#hash`, from the first. */
+  #hashed = 0;
   #digest: Digest | undefined;
 
   /** `known`: the digest, when somebody has hashed it before. */
@@ -31,6 +36,12 @@ export class HashedSource {
     this.#task = task;
     this.#signal = signal;
     this.#digest = known;
+    const threaded = known === undefined && source.reader !== undefined && source.size >= WORTH_A_THREAD;
+    if (threaded) this.#ring = new HashRing(source.size, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ring?.[Symbol.asyncDispose]();
   }
 
   /** Undefined until all bytes have been hashed. */
@@ -41,7 +52,11 @@ export class HashedSource {
   /** Bytes `start` up to `end` on their way out, hashed and told as they pass. Those before `start` are hashed first. */
   async part(start: number, end: number): Promise<Body> {
     await this.#hashUpTo(start);
-    return { size: end - start, open: () => Readable.from(this.#pass(start, end)) };
+    const size = end - start;
+    const open = () => Readable.from(this.#pass(start, end));
+    // What can only be read as a stream has chunks of its own.
+    if (this.#source.reader === undefined) return { size, open };
+    return { size, open, pour: (take) => this.#pour(start, end, take) };
   }
 
   /** From `start` to the end. Without the digest the bytes are kept if they are few, and else read twice. */
@@ -51,7 +66,7 @@ export class HashedSource {
     await this.#hashUpTo(start);
     const few = size - start <= LARGEST_KEPT;
     const kept: Buffer[] = [];
-    for await (const chunk of this.#read(start, size)) if (few) kept.push(chunk);
+    for await (const block of this.#read(start, size)) if (few) kept.push(Buffer.from(block));
     const digest = await this.learn();
     const bytes = Buffer.concat(kept);
     return { digest, body: few ? { size: bytes.length, open: () => bytes } : await this.part(start, size) };
@@ -61,33 +76,63 @@ export class HashedSource {
   async learn(): Promise<Digest> {
     if (this.#digest === undefined) {
       await this.#hashUpTo(this.#source.size);
-      this.#digest = finishDigest(this.#hash);
+      this.#digest = this.#ring === undefined ? finishDigest(this.#hash) : await this.#ring.digest();
     }
     return this.#digest;
+  }
+
+  get #at(): number {
+    return this.#ring?.at ?? this.#hashed;
   }
 
   async #hashUpTo(offset: number): Promise<void> {
     if (this.#digest !== undefined || this.#at >= offset) return;
     // Reading is hashing.
-    for await (const _chunk of this.#read(this.#at, offset));
+    for await (const _block of this.#read(this.#at, offset));
+  }
+
+  /** One block is taken while the next one is read. */
+  async #pour(start: number, end: number, take: Take): Promise<void> {
+    let at = start;
+    let taken: Promise<void> = Promise.resolve();
+    for await (const block of this.#read(start, end)) {
+      await taken;
+      this.#task.at(at);
+      at += block.length;
+      taken = take(block);
+      // Awaited in the next round; until then a failure must not count as unhandled.
+      taken.catch(() => undefined);
+    }
+    await taken;
+    this.#task.at(at);
   }
 
   async *#pass(start: number, end: number): AsyncGenerator<Buffer, void, void> {
     let at = start;
-    for await (const chunk of this.#read(start, end)) {
-      at += chunk.length;
+    for await (const block of this.#read(start, end)) {
+      at += block.length;
       this.#task.at(at);
-      yield chunk;
+      // A stream keeps what it is given, and the block is used again.
+      yield this.#source.reader === undefined ? block : Buffer.from(block);
     }
   }
 
+  /** Each block is good until the one after the next is asked for. */
   async *#read(start: number, end: number): AsyncGenerator<Buffer, void, void> {
     let at = start;
-    for await (const chunk of readSource(this.#source, start, end, this.#signal)) {
-      this.#take(at, chunk);
-      at += chunk.length;
-      yield chunk;
+    const room = (offset: number, most: number) => this.#room(offset, most);
+    for await (const block of readBlocks(this.#source, start, end, this.#signal, room)) {
+      this.#take(at, block);
+      at += block.length;
+      yield block;
     }
+  }
+
+  /** In the ring for bytes that are to be hashed, and elsewhere for those that have been. */
+  #room(offset: number, most: number): Promise<Buffer> | Buffer {
+    if (this.#ring === undefined || this.#digest !== undefined) return this.#spare(offset, most);
+    const before = this.#ring.at - offset;
+    return before > 0 ? this.#spare(offset, Math.min(most, before)) : this.#ring.room(most);
   }
 
   /** `bytes` are those at `offset`; what has been hashed before is passed over. */
@@ -95,8 +140,13 @@ export class HashedSource {
     const known = this.#at - offset;
     if (this.#digest !== undefined || known >= bytes.length) return;
     if (known < 0) throw new SregistryError("INTERNAL", `bytes ${this.#at} to ${offset} are sent before being hashed`);
+    if (this.#ring !== undefined) {
+      // Read into the ring's own room, so `known` is 0.
+      this.#ring.add(bytes.length);
+      return;
+    }
     this.#hash.update(known === 0 ? bytes : bytes.subarray(known));
-    this.#at = offset + bytes.length;
+    this.#hashed = offset + bytes.length;
   }
 }
 

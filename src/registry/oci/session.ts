@@ -17,6 +17,10 @@ export interface Begun {
 
 const OCTETS = { "content-type": "application/octet-stream" } as const;
 const NOTHING: Body = { size: 0, open: () => new Uint8Array(0) };
+
+/** Bytes from which on a body goes out over a connection for large ones. */
+const LARGE = 4 * 1024 * 1024;
+
 const DONE: readonly number[] = [200, 201, 202, 204];
 
 /** Milliseconds. distribution on S3 copies the whole blob before it answers the closing PUT. */
@@ -141,6 +145,7 @@ export async function patchUpload(
       // `a-b`, without unit and total: ACR refuses the form of RFC 9110 (dotnet/sdk-container-builds#258).
       headers: { ...OCTETS, "content-range": `${start}-${end - 1}` },
       body,
+      bulk: (body.size ?? 0) >= LARGE,
       auth: location.auth,
       retry: "never",
     },
@@ -169,6 +174,7 @@ export async function closeUpload(
         ...(start === 0 || size === 0 ? {} : { "content-range": `${start}-${start + size - 1}` }),
       },
       body,
+      bulk: (body.size ?? 0) >= LARGE,
       auth: location.auth,
       retry: "never",
       headersTimeout: CLOSING_TIMEOUT,

@@ -55,8 +55,10 @@ const MOST_SETBACKS = 3;
  * @throws SregistryError INTEGRITY when the server computes another digest or the source changed; NETWORK and others when
  * trying again is over. The session of a source with an identity is kept then, for the next process.
  */
-export function sendBlob(upload: BlobUpload): Promise<BlobResult> {
-  return new Uploader(upload).run();
+export async function sendBlob(upload: BlobUpload): Promise<BlobResult> {
+  const { source, task, call, digest } = upload;
+  await using bytes = new HashedSource(source, task, call.signal, digest);
+  return await new Uploader(upload, bytes).run();
 }
 
 class Uploader {
@@ -80,12 +82,12 @@ class Uploader {
   /** The blob was put together over several sessions or offsets: a wrong digest may be the seam's fault. */
   #spliced = false;
 
-  constructor(upload: BlobUpload) {
-    const { api, path, source, rule, sessions, task, digest, call } = upload;
+  constructor(upload: BlobUpload, bytes: HashedSource) {
+    const { api, path, source, rule, sessions, call } = upload;
     this.#upload = upload;
     this.#retry = api.retryPolicy(`upload to ${api.host}/${path}`, call);
     this.#saved = new SavedSession(api, path, source, sessions, call);
-    this.#bytes = new HashedSource(source, task, call.signal, digest);
+    this.#bytes = bytes;
     this.#mode = rule.mode;
     this.#chunkSize = rule.chunkSize;
     this.#countsItself = rule.ignoresRange === true;
