@@ -41,7 +41,8 @@ export class DownloadRun {
     await this.#fetch();
     this.#task.state("verifying");
     let digest = await this.#partial.digest();
-    if (this.#bodies > 1 && image.digest !== undefined && digest !== image.digest) {
+    const pieced = this.#bodies > 1 || this.#resumedAt > 0;
+    if (pieced && image.digest !== undefined && digest !== image.digest) {
       const when = this.#resumedAt > 0 ? "after a resume" : "after a transfer in parts";
       call.log.warn(`${basename(target)}: the digest is wrong ${when}; once more from the start`);
       this.#inOne = true;
@@ -49,7 +50,7 @@ export class DownloadRun {
       await this.#fetch();
       digest = await this.#partial.digest();
     }
-    if (image.digest !== undefined && digest !== image.digest) throw await this.#wrongDigest(digest, image.digest);
+    if (image.digest !== undefined && digest !== image.digest) throw this.#wrongDigest(digest, image.digest);
     await this.#partial.commit(target, force);
     return {
       path: target,
@@ -65,7 +66,6 @@ export class DownloadRun {
     this.#resumedAt = await this.#partial.takeUp();
     if (image.size !== undefined) await this.#partial.requireRoom(image.size - this.#resumedAt);
     if (this.#resumedAt === 0) return;
-    this.#bodies = 1;
     this.#task.at(this.#resumedAt);
     call.log.info(
       `${basename(target)}: ${this.#resumedAt} of ${image.size} bytes are here from an interrupted pull; going on from there`,
@@ -91,21 +91,21 @@ export class DownloadRun {
       log: call.log,
       gaps: (start, end) => this.#partial.gaps(start, end),
       receive: (range, lane) => this.#receive(range, lane),
-      retry: () => this.#retryPolicy(),
+      retry: (signal) => this.#retryPolicy(signal),
     }).run();
   }
 
   /** Each try from the start: nothing tells whether what came before is of the same image. */
   async #fetchWhole(): Promise<void> {
     const { registry, image, call } = this.#download;
-    const retry = this.#retryPolicy();
+    const retry = this.#retryPolicy(call.signal);
     let furthest = 0;
     for (;;) {
       if (this.#partial.bytes > 0) await this.#restart();
       try {
         const part = await registry.read(image, { start: 0 }, call);
         const size = this.#sizeOf(part);
-        await this.#pour(part, size, () => {
+        await this.#pour(part, () => {
           if (this.#partial.bytes <= furthest) return;
           furthest = this.#partial.bytes;
           retry.progressed();
@@ -129,19 +129,19 @@ export class DownloadRun {
     this.#requireStart(part, start);
     if (strayed) lane.alone();
     else lane.answered();
-    await this.#pour(part, strayed ? size : end, () => lane.progressed());
+    await this.#pour(part, () => lane.progressed());
     const [gap] = this.#partial.gaps(start, end);
     if (gap !== undefined) throw this.#tooShort(size);
   }
 
-  /** Puts a body into its place; it must not go beyond `end`. `progressed`: told when bytes came that were not here. */
-  async #pour(part: BodyPart, end: number | undefined, progressed: () => void): Promise<void> {
+  /** Puts a body into its place. `progressed`: told when bytes came that were not here. */
+  async #pour(part: BodyPart, progressed: () => void): Promise<void> {
     let at = part.start;
     this.#bodies += 1;
     try {
-      this.#sizeOf(part);
+      const size = this.#sizeOf(part);
       await pour(part.body, async (bytes) => {
-        if (end !== undefined && at + bytes.length > end) throw await this.#tooLong(end);
+        if (size !== undefined && at + bytes.length > size) throw this.#tooLong(size);
         const added = await this.#partial.write(at, bytes);
         at += bytes.length;
         this.#transferred += bytes.length;
@@ -154,9 +154,9 @@ export class DownloadRun {
     }
   }
 
-  #retryPolicy(): RetryPolicy {
+  #retryPolicy(signal: AbortSignal): RetryPolicy {
     const { call, retry } = this.#download;
-    return createRetryPolicy({ what: this.#name(), signal: call.signal, log: call.log, limits: retry });
+    return createRetryPolicy({ what: this.#name(), signal, log: call.log, limits: retry });
   }
 
   /** Looked at before anything is done to the partial: a proxy's login page is no reason to throw gigabytes away. */
@@ -187,8 +187,8 @@ export class DownloadRun {
     );
   }
 
-  async #tooLong(size: number): Promise<SregistryError> {
-    await this.#partial.remove();
+  #tooLong(size: number): SregistryError {
+    this.#partial.discard();
     return new SregistryError(
       "INTEGRITY",
       `${this.#name()} should have ${size} bytes, and ${this.#download.registry.name} sent more`,
@@ -196,8 +196,8 @@ export class DownloadRun {
     );
   }
 
-  async #wrongDigest(got: Digest, expected: Digest): Promise<SregistryError> {
-    await this.#partial.remove();
+  #wrongDigest(got: Digest, expected: Digest): SregistryError {
+    this.#partial.discard();
     return new SregistryError(
       "INTEGRITY",
       `${this.#name()} should have digest ${expected}, and its bytes have ${got}`,

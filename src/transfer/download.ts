@@ -2,6 +2,7 @@
  * One image into one file. The contract (docs/architecture.md, "A pull"): under the target's name there is a complete,
  * verified file or what was there before; exit 0 means the first; an interruption costs nothing that was on disk.
  */
+import type { Stats } from "node:fs";
 import { lstat, stat, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Call, Log, Task } from "../call.ts";
@@ -12,6 +13,7 @@ import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
 import { isSystemError, present } from "./disk.ts";
 import { DownloadRun, isResumable } from "./download-run.ts";
+import { journalPath } from "./journal.ts";
 import type { Parallel } from "./lanes.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { withLock } from "./lock.ts";
@@ -98,9 +100,17 @@ async function findPresent(download: Download, path: string): Promise<DownloadRe
   const there = await lookAtTarget(download, call.signal);
   if (there === undefined) return undefined;
   const { digest, stat: found } = there;
-  // A process that was killed while it gave the file its name left it with both.
-  if (found.nlink > 1 && (await present(lstat(path)))?.ino === found.ino) await present(unlink(path));
+  await clearNames(path, found);
   return { path: target, digest, size: found.size, transferred: 0, outcome: "present" };
+}
+
+/** A process that was killed while it gave the file its name left it with both, or its journal. */
+async function clearNames(partial: string, found: Stats): Promise<void> {
+  const there = await present(lstat(partial));
+  if (there !== undefined && (found.nlink === 1 || there.ino !== found.ino)) return;
+  if (there !== undefined) await present(unlink(partial));
+  const journal = journalPath(partial);
+  if ((await present(lstat(journal)))?.isFile()) await present(unlink(journal));
 }
 
 async function fetchUnderClaim(download: Download, path: string, task: Task): Promise<DownloadResult> {

@@ -6,9 +6,8 @@ import { type FileHandle, unlink } from "node:fs/promises";
 import { count, type Decoder, field, list, object, optional, parseJson, string } from "../decode.ts";
 import { isCode } from "../errors.ts";
 import { diskError, present } from "./disk.ts";
-import { openOwn } from "./own-file.ts";
+import { openOwn, readOwn } from "./own-file.ts";
 import { type Range, Ranges } from "./ranges.ts";
-import { readSmallFile } from "./small-file.ts";
 
 export interface JournalEntry {
   /** Of the image that the partial is of. */
@@ -22,18 +21,28 @@ export interface JournalEntry {
 const STEP = 2 * 1024 * 1024;
 /** Milliseconds: a slow network's bytes are dear. */
 const PERIOD = 1000;
+/** Bytes: hundreds of ranges. There are about as many as connections. */
+const LONGEST = 16 * 1024;
+/** Bytes of which it has some from the start: what a file system keeps in the block that it has given to the file by then. */
+const SHORTEST = 512;
 
 export function journalPath(partial: string): string {
   return `${partial}.json`;
 }
 
-/** Undefined when there is none, or one that a crash has torn. */
-export async function readJournal(partial: string): Promise<JournalEntry | undefined> {
+/**
+ * Undefined when there is none, one that a crash has torn, or one that cannot be ours. `owner`, where it is given: user id of
+ * whose it has to be.
+ */
+export async function readJournal(
+  partial: string,
+  ours?: { readonly owner: number },
+): Promise<JournalEntry | undefined> {
+  const text = await readOwn(journalPath(partial), { ...ours, longest: LONGEST });
   try {
-    const found = await readSmallFile(journalPath(partial));
-    return found === undefined ? undefined : decode(parseJson(found.text, "journal"), "journal");
+    return text === undefined ? undefined : decode(parseJson(text, "journal"), "journal");
   } catch (error) {
-    if (isCode(error, "REPLY_INVALID", "CONFIG_INVALID")) return undefined;
+    if (isCode(error, "REPLY_INVALID")) return undefined;
     throw error;
   }
 }
@@ -86,9 +95,10 @@ export class Journal implements AsyncDisposable {
     try {
       const file = await this.#open();
       const text = Buffer.from(JSON.stringify(entry).padEnd(this.#length));
+      const { bytes } = entry.done;
       await file.write(text, 0, text.length, 0);
       this.#length = text.length;
-      this.#saved = entry.done.bytes;
+      this.#saved = bytes;
       this.#savedAt = performance.now();
     } catch (error) {
       throw diskError(this.#path, error);
@@ -101,14 +111,18 @@ export class Journal implements AsyncDisposable {
   async #open(): Promise<FileHandle> {
     if (this.#file === undefined) {
       this.#file = await openOwn(this.#path, { owner: this.#owner, mode: 0o600 });
-      this.#length = (await this.#file.stat()).size;
+      this.#length = Math.max(SHORTEST, (await this.#file.stat()).size);
     }
     return this.#file;
   }
 
   async remove(): Promise<void> {
     await this[Symbol.asyncDispose]();
-    await present(unlink(this.#path));
+    try {
+      await present(unlink(this.#path));
+    } catch (error) {
+      throw diskError(this.#path, error);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,8 +29,8 @@ export interface LanesOptions {
   gaps(start: number, end: number): readonly Range[];
   /** Fetches a range and puts it into its place. */
   receive(range: Range, lane: Lane): Promise<void>;
-  /** One for each connection. */
-  retry(): RetryPolicy;
+  /** One for each connection; its waits end with `signal`. */
+  retry(signal: AbortSignal): RetryPolicy;
 }
 
 /** One connection, to whoever fetches for it. */
@@ -64,7 +64,10 @@ export class Lanes {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #claims = new Set<Range>();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running: Promise<void>[] = [];
+  /** Connections there are. */
+  #open = 0;
+  #failure: { readonly error: unknown } | undefined;
   /** Connections there may be. */
   #most: number;
   #part: number;
@@ -73,7 +76,7 @@ export class Lanes {
   constructor(options: LanesOptions) {
     const { concurrency = USUAL_CONNECTIONS, partSize } = options.parallel;
     this.#options = options;
-    this.#most = Math.min(concurrency, MOST_CONNECTIONS);
+    this.#most = Math.min(Math.max(concurrency, 1), MOST_CONNECTIONS);
     this.#part = partSize === undefined ? usualPart(options.size) : Math.max(partSize, LEAST_PART);
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     // Each request listens; Node warns beyond ten.
@@ -86,12 +89,9 @@ export class Lanes {
     // What fits into two parts is not worth another connection.
     if (size <= 2 * this.#part && this.#guesses) this.#most = 1;
     this.#start();
-    try {
-      while (this.#running.size > 0) await Promise.race(this.#running);
-    } finally {
-      this.#stop.abort(new SregistryError("INTERRUPTED", "another connection of the same download failed"));
-      await Promise.allSettled(this.#running);
-    }
+    // Each may start others, which come after it.
+    for (const lane of this.#running) await lane;
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   /** The user has not said how many connections there are to be. */
@@ -100,28 +100,49 @@ export class Lanes {
   }
 
   #start(): void {
-    const lane = this.#lane().finally(() => this.#running.delete(lane));
-    this.#running.add(lane);
+    this.#open += 1;
+    this.#running.push(this.#lane());
   }
 
+  /** Never throws: the first failure ends the others, and is what `run` tells. */
   async #lane(): Promise<void> {
-    const retry = this.#options.retry();
-    for (let claim = this.#claim(); claim !== undefined; claim = this.#claim()) {
-      try {
-        await this.#fetch(claim, retry);
-      } catch (error) {
-        this.#claims.delete(claim);
-        if (this.#refusesMore(error)) return;
-        await retry.next(error);
-      } finally {
-        this.#claims.delete(claim);
+    try {
+      await this.#work(this.#options.retry(this.#signal));
+      if (this.#isComplete) this.#stop.abort(new SregistryError("INTERRUPTED", "nothing is missing any more"));
+    } catch (error) {
+      // One that waited for its next try while the others fetched the last bytes has not failed.
+      if (this.#failure === undefined && !this.#isComplete) this.#failure = { error };
+      this.#stop.abort(new SregistryError("INTERRUPTED", "another connection of the same download failed"));
+    }
+  }
+
+  get #isComplete(): boolean {
+    return this.#claims.size === 0 && this.#options.gaps(0, this.#options.size).length === 0;
+  }
+
+  async #work(retry: RetryPolicy): Promise<void> {
+    try {
+      for (let claim = this.#claim(); claim !== undefined; claim = this.#claim()) {
+        try {
+          await this.#fetch(claim, retry);
+        } catch (error) {
+          this.#claims.delete(claim);
+          if (this.#refusesMore(error)) return;
+          await retry.next(error);
+        } finally {
+          this.#claims.delete(claim);
+        }
       }
+    } finally {
+      // At once: whoever gives its claim back has to know that somebody is left to take it.
+      this.#open -= 1;
     }
   }
 
   /** The first bytes that are neither there nor on their way. */
   #claim(): Range | undefined {
     const { size, gaps } = this.#options;
+    if (this.#open > this.#most) return undefined;
     const [gap] = gaps(0, size).flatMap((range) => withoutAll(range, this.#claims));
     if (gap === undefined) return undefined;
     const [start, end] = gap;
@@ -158,16 +179,17 @@ export class Lanes {
   #widen(): void {
     if (this.#widened || this.#signal.aborted) return;
     this.#widened = true;
-    while (this.#running.size < this.#most) this.#start();
+    // One that finds nothing to do has ended by the time it is counted.
+    for (let more = this.#most - this.#open; more > 0; more -= 1) this.#start();
   }
 
   /** A connection that the server refuses while it serves others ends; its claim is theirs. */
   #refusesMore(error: unknown): boolean {
     const { log, name, signal } = this.#options;
-    if (signal.aborted || this.#running.size < 2 || !(error instanceof SregistryError)) return false;
+    if (signal.aborted || this.#open < 2 || !(error instanceof SregistryError)) return false;
     if (error.status === undefined) return false;
-    this.#most = this.#running.size - 1;
-    log.verbose(`${name}: going on with ${this.#most} of ${this.#running.size} connections: ${error.message}`);
+    this.#most = this.#open - 1;
+    log.verbose(`${name}: going on with ${this.#most} of ${this.#open} connections: ${error.message}`);
     return true;
   }
 }

@@ -1,7 +1,8 @@
 /** Files of ours in directories that others may be able to write to. */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, unlink } from "node:fs/promises";
-import { present } from "./disk.ts";
+import { systemCode } from "../errors.ts";
+import { present, readError } from "./disk.ts";
 
 export interface OwnFile {
   /** User id that this file system gives to files of ours (not always the process's: NFS maps root). */
@@ -28,4 +29,27 @@ async function openExisting(path: string, { owner }: OwnFile): Promise<FileHandl
   }
   await present(unlink(path));
   return undefined;
+}
+
+/**
+ * The text of a small file of ours; undefined when there is none, or anything else in its place: a pipe would be waited for.
+ * `owner`, where it is given, has to be its. @throws SregistryError DISK.
+ */
+export async function readOwn(
+  path: string,
+  { owner, longest }: { readonly owner?: number; readonly longest: number },
+): Promise<string | undefined> {
+  let file: FileHandle | undefined;
+  try {
+    file = await present(open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+    const found = await file?.stat();
+    if (file === undefined || !found?.isFile() || found.size > longest) return undefined;
+    return owner === undefined || found.uid === owner ? await file.readFile("utf8") : undefined;
+  } catch (error) {
+    // What O_NOFOLLOW says to a symbolic link, and opening to a socket.
+    if (["ELOOP", "ENXIO", "EACCES"].includes(systemCode(error) ?? "")) return undefined;
+    throw readError(path, error);
+  } finally {
+    await file?.close();
+  }
 }

@@ -16,6 +16,9 @@ import { alreadyThere } from "./target.ts";
 /** Bytes after which the disk is told to take what has been written. */
 const STRETCH = 64 * 1024 * 1024;
 
+/** Bytes of an image from which on there is a journal from the start: less is fetched again soon. */
+const WORTH_A_JOURNAL = 2 * 1024 * 1024;
+
 /** Bytes of the target's name in the partial's; locks and their claims add 50 more, and file systems end at 255. */
 const NAME = 160;
 
@@ -50,6 +53,10 @@ export class PartialFile {
   readonly #journal: Journal;
   #file: FileHandle;
   #done = new Ranges();
+  /** What is there or being written: of two that bring the same bytes one writes, for what has been hashed must not change. */
+  #begun = new Ranges();
+  /** Nothing of it is to be gone on with. */
+  #worthless = false;
   #follower: HashFollower;
   /** The disk takes what was written while more arrives, so that little is left for the fsync at the end. */
   #syncing: Promise<void> = Promise.resolve();
@@ -90,15 +97,18 @@ export class PartialFile {
   async takeUp(): Promise<number> {
     const { digest, size } = this.#options;
     const { size: length } = await this.#file.stat();
-    if (length === 0) return 0;
-    const left = digest === undefined || size === undefined ? undefined : await readJournal(this.path);
+    const left =
+      length === 0 || digest === undefined ? undefined : await readJournal(this.path, { owner: this.#options.owner });
     if (size === undefined || left?.digest !== digest || left?.size !== size || length > size) {
       await this.restart();
-      return 0;
+    } else {
+      // What a crash of the machine took from the file is missing, whatever the journal says.
+      this.#done = new Ranges(left.done.toJSON().map(([start, end]) => [start, Math.min(end, length)]));
+      this.#begun = new Ranges(this.#done.toJSON());
+      this.#follower.advance(this.#done.prefix, size);
     }
-    // What a crash of the machine took from the file is missing, whatever the journal says.
-    for (const [start, end] of left.done.toJSON()) this.#done.add(start, Math.min(end, length));
-    this.#follower.advance(this.#done.prefix, size);
+    // A disk that is full later would have no room for it.
+    if (digest !== undefined && size !== undefined && size > WORTH_A_JOURNAL) await this.#save();
     return this.bytes;
   }
 
@@ -109,6 +119,7 @@ export class PartialFile {
   async restart(): Promise<void> {
     await this.#follower[Symbol.asyncDispose]();
     this.#done = new Ranges();
+    this.#begun = new Ranges();
     this.#unsynced = 0;
     await this.#journal.remove();
     try {
@@ -131,7 +142,8 @@ export class PartialFile {
    * Returns how many were new. @throws SregistryError DISK.
    */
   async write(offset: number, bytes: Uint8Array): Promise<number> {
-    const missing = this.#done.gaps(offset, offset + bytes.length);
+    const missing = this.#begun.gaps(offset, offset + bytes.length);
+    this.#begun.add(offset, offset + bytes.length);
     for (const [start, end] of missing) await this.#put(start, bytes.subarray(start - offset, end - offset));
     return missing.reduce((sum, [start, end]) => sum + end - start, 0);
   }
@@ -214,11 +226,23 @@ export class PartialFile {
 
   /** Leaves what is there to a later process, and tells how many bytes that are. An empty file is not left. */
   async leave(): Promise<number> {
-    const { digest, size } = this.#options;
     if (!(await this.#isAt(this.path))) return 0;
-    if (this.bytes > 0) await this.#journal.save({ digest, size, done: this.#done });
-    else await this.remove();
+    if (this.bytes === 0 || this.#worthless) {
+      await this.remove();
+      return 0;
+    }
+    await this.#save();
     return this.bytes;
+  }
+
+  async #save(): Promise<void> {
+    const { digest, size } = this.#options;
+    await this.#journal.save({ digest, size, done: this.#done });
+  }
+
+  /** What is there turned out to be nothing to go on from: it goes when this one leaves. */
+  discard(): void {
+    this.#worthless = true;
   }
 
   async remove(): Promise<void> {
