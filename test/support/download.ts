@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { type Call, type Progress, silentLog, silentProgress } from "../../src/call.ts";
 import { createTransport } from "../../src/http/index.ts";
@@ -15,6 +15,8 @@ import { createOciRegistry } from "../../src/registry/oci/index.ts";
 import { capability, type ImageInfo, type Registry } from "../../src/registry/registry.ts";
 import { createRegistryServer } from "../../src/server/server.ts";
 import { type Download, type DownloadResult, downloadToFile } from "../../src/transfer/download.ts";
+import { journalPath, readJournal } from "../../src/transfer/journal.ts";
+import { partialPath } from "../../src/transfer/partial.ts";
 import { type Faults, type SeenRequest, startFaults } from "./faults.ts";
 import { makeSif } from "./sif.ts";
 
@@ -36,6 +38,15 @@ export interface DownloadSite extends AsyncDisposable {
   /** Names in the directory. */
   files(): Promise<readonly string[]>;
   content(name?: string): Promise<Buffer>;
+  /** What an interrupted pull left: nothing but the partial and its journal, which tells no byte that is not there. */
+  kept(): Promise<Kept>;
+}
+
+export interface Kept {
+  /** How many are there. */
+  readonly bytes: number;
+  /** Range headers for what is missing. */
+  readonly rest: readonly string[];
 }
 
 /** A SIF of somewhat more than `size` bytes, all of them different from image to image. */
@@ -75,6 +86,7 @@ export async function downloadSite(bytes = madeImage(3 * 1024 * 1024)): Promise<
     ranges: () => blobRequests(faults).map(({ headers }) => headers["range"]),
     files: async () => (await readdir(directory)).sort(),
     content: (name = "image.sif") => readFile(join(directory, name)),
+    kept: () => keptBeside(target, image, bytes),
     async [Symbol.asyncDispose]() {
       await faults.close();
       await transport.close();
@@ -83,6 +95,20 @@ export async function downloadSite(bytes = madeImage(3 * 1024 * 1024)): Promise<
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function keptBeside(target: string, image: ImageInfo, bytes: Buffer): Promise<Kept> {
+  const path = partialPath(target, image.digest);
+  const names = (await readdir(dirname(target))).sort();
+  if (names.join() !== [basename(path), basename(journalPath(path))].join()) throw new Error(`left: ${names.join()}`);
+  const journal = await readJournal(path);
+  if (journal?.digest !== image.digest || journal?.size !== bytes.length) throw new Error("a journal of another image");
+  const file = await readFile(path);
+  for (const [start, end] of journal.done.toJSON()) {
+    if (!file.subarray(start, end).equals(bytes.subarray(start, end))) throw new Error(`wrong: ${start} to ${end}`);
+  }
+  const rest = journal.done.gaps(0, bytes.length).map(([start, end]) => `bytes=${start}-${end - 1}`);
+  return { bytes: journal.done.bytes, rest };
 }
 
 function blobRequests(faults: Faults): readonly SeenRequest[] {
