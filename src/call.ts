@@ -4,6 +4,16 @@ export interface Call {
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly log: Log;
+  /**
+   * Runs a step that is worth its end though everything else is to stop, such as a chunk that a registry keeps whole or not
+   * at all: SIGTERM waits some seconds for it. Fails at once when the work is to stop already. Absent: nothing waits.
+   */
+  readonly finishing?: <T>(step: () => Promise<T>) => Promise<T>;
+}
+
+/** Runs `step` as `call.finishing` does, where there is somebody who waits. */
+export function finish<T>({ finishing }: Call, step: () => Promise<T>): Promise<T> {
+  return finishing === undefined ? step() : finishing(step);
 }
 
 /** The story on stderr. Nothing here is the answer of a verb. */

@@ -27,12 +27,14 @@ export interface ContextOptions {
   readonly stdin: Readable;
   readonly nodeVersion: string;
   readonly signal: AbortSignal;
+  readonly finishing: NonNullable<Call["finishing"]>;
   readonly terminal: Terminal;
 }
 
 const INPUT_LIMIT = 1024 * 1024;
 
-export function createContext({ flags, env, cwd, stdin, nodeVersion, signal, terminal }: ContextOptions): Context {
+export function createContext(options: ContextOptions): Context {
+  const { flags, env, cwd, stdin, nodeVersion, signal, finishing, terminal } = options;
   let services: Promise<Services> | undefined;
   const buildServices = async (): Promise<Services> => {
     const { createServices } = await import("./client/services.ts");
@@ -59,7 +61,7 @@ export function createContext({ flags, env, cwd, stdin, nodeVersion, signal, ter
     terminal,
     async call() {
       const { config } = await remembered();
-      return { signal, progress: await terminal.progress(config.progress), log: terminal.log };
+      return { signal, finishing, progress: await terminal.progress(config.progress), log: terminal.log };
     },
     services: remembered,
     readInput: () => readAll(stdin, signal),

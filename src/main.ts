@@ -10,16 +10,37 @@ import { VERSION } from "./version.ts";
 
 const interruption = new AbortController();
 
+/** Milliseconds that SIGTERM leaves to steps that are worth their end. Batch systems kill 30 s after it. */
+const GRACE = 5_000;
+
+/** What everything is to stop for; soon, while steps are at their end. */
+let stopping: SregistryError | undefined;
+let steps = 0;
+
 /** The first signal stops cleanly (partial files and upload sessions stay resumable); a second one ends at once. */
 function onSignal(signal: "SIGINT" | "SIGTERM"): void {
-  if (interruption.signal.aborted) {
+  if (stopping !== undefined) {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
     return;
   }
   const [code, word] =
     signal === "SIGINT" ? (["INTERRUPTED", "interrupted"] as const) : (["TERMINATED", "terminated"] as const);
-  interruption.abort(new SregistryError(code, word, { hint: "run the same command again to go on" }));
+  stopping = new SregistryError(code, word, { hint: "run the same command again to go on" });
+  if (signal === "SIGINT" || steps === 0) interruption.abort(stopping);
+  else setTimeout(() => interruption.abort(stopping), GRACE).unref();
+}
+
+/** A step that SIGTERM waits for; the last one to end lets everything else stop. */
+async function finishing<T>(step: () => Promise<T>): Promise<T> {
+  if (stopping !== undefined) throw stopping;
+  steps += 1;
+  try {
+    return await step();
+  } finally {
+    steps -= 1;
+    if (steps === 0 && stopping !== undefined) interruption.abort(stopping);
+  }
 }
 
 async function main(): Promise<void> {
@@ -46,6 +67,7 @@ async function main(): Promise<void> {
       stdin,
       nodeVersion: process.versions.node,
       signal,
+      finishing,
       terminal,
     });
     await program.run(context);

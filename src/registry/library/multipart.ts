@@ -2,16 +2,17 @@
  * A large image in parts of the library's choosing, several at a time, each to a URL of its own. An interrupted upload goes on
  * by part in a later process: what the storage confirmed is kept with its ETag.
  */
-import type { Readable } from "node:stream";
+import { finish } from "../../call.ts";
 import { count, type Decoder, field, type JsonObject, object, optional, string } from "../../decode.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { createRetryPolicy, isTransient } from "../../http/retry-policy.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { SavedParts, UploadKey } from "../../transfer/upload-session.ts";
+import { sourceBody } from "../source-body.ts";
 import type { LibraryApi } from "./api.ts";
 import { abort, type Completed, complete, type ImageUpload } from "./complete.ts";
 import { hexOf } from "./digests.ts";
-import { counted, put, uploadUrl } from "./storage.ts";
+import { put, uploadUrl } from "./storage.ts";
 
 const plan: Decoder<Omit<SavedParts, "image" | "done">> = (value, where) => {
   const json = object(value, where);
@@ -130,18 +131,21 @@ class PartsUpload {
   }
 
   async #sendPart(number: number): Promise<void> {
-    const { api, source, call, retry: limits } = this.#upload;
+    const { api, source, digests, call, retry: limits } = this.#upload;
     const start = (number - 1) * this.#plan.partSize;
     const end = Math.min(start + this.#plan.partSize, source.size);
-    const sha256 = await hexOf(source, start, end, call);
+    const known = digests.parts?.size === this.#plan.partSize ? digests.parts.hashes[number - 1] : undefined;
+    const sha256 = known ?? (await hexOf(source, start, end, call));
     const what = `part ${number} of the upload to ${api.name}`;
     const retry = createRetryPolicy({ what, signal: call.signal, log: call.log, limits });
     for (;;) {
       try {
-        const token = await this.#putPart(number, start, end, sha256);
-        this.#done.set(number, token);
-        this.#moved(number, undefined);
-        return await this.#save();
+        return await finish(call, async () => {
+          const token = await this.#putPart(number, start, end, sha256);
+          this.#done.set(number, token);
+          this.#moved(number, undefined);
+          await this.#save();
+        });
       } catch (error) {
         this.#moved(number, undefined);
         await retry.next(error);
@@ -151,26 +155,18 @@ class PartsUpload {
 
   /** With a URL of its own for each try: they run out in minutes. */
   async #putPart(number: number, start: number, end: number, sha256: string): Promise<string> {
-    const { api, id, call } = this.#upload;
+    const { api, id, source, call } = this.#upload;
     const size = end - start;
     const body = { partSize: size, uploadID: this.#plan.uploadId, partNumber: number, sha256sum: sha256 };
     const text = await api.make("PUT", api.url(`v2/imagefile/${id}/_multipart`), body, partUrl, call);
     const url = await uploadUrl(api, text);
-    const open = (): Readable | Uint8Array => this.#open(number, start, end);
+    const { signal } = call;
+    // Singularity Registry Server 2.1 counts an empty last part when the size is a multiple of the parts': it is sent as one.
+    const sent = sourceBody(source, start, end, { signal, moved: (bytes) => this.#moved(number, bytes) });
     const signed = this.#plan.signsHash ? sha256 : undefined;
-    const { etag: token } = await put(api, { url, body: { size, open }, sha256: signed }, call);
+    const { etag: token } = await put(api, { url, body: sent, sha256: signed }, call);
     if (token !== "") return token;
     throw new SregistryError("REPLY_INVALID", `the storage of ${api.name} confirms part ${number} without an ETag`);
-  }
-
-  /** Singularity Registry Server 2.1 counts an empty last part when the size is a multiple of the parts': it is sent as one. */
-  #open(number: number, start: number, end: number): Readable | Uint8Array {
-    if (start === end) return new Uint8Array(0);
-    let offset = 0;
-    return counted(this.#upload.source.open(start, end), (bytes) => {
-      offset += bytes;
-      this.#moved(number, offset);
-    });
   }
 
   #moved(number: number, bytes: number | undefined): void {

@@ -6,6 +6,7 @@ import { hostArchitecture } from "../../image/architecture.ts";
 import { type Digest, digestHex } from "../../reference/digest.ts";
 import { formatReference } from "../../reference/format.ts";
 import type { PlacedReference, Tag } from "../../reference/reference.ts";
+import type { Source } from "../../transfer/source.ts";
 import type { UploadSessions } from "../../transfer/upload-session.ts";
 import type { PushRequest, PushResult } from "../registry.ts";
 import type { LibraryApi } from "./api.ts";
@@ -40,7 +41,7 @@ export async function push(context: PushContext, request: PushRequest, call: Cal
   try {
     const path = await pushPath(api, reference.path, context.entity, call);
     await requireFindable(api, request.tags, call);
-    const digests = await digestsOf(source, task, call);
+    const digests = await digestsOf(source, await likelyPartSize(context, source, call), task, call);
     requirePinned(reference, digests.sha256);
     const place = await makePlace(api, path, call);
     const { image, transfer, quota, page } = await send(context, request, place, digests, task, call);
@@ -61,6 +62,13 @@ export async function push(context: PushContext, request: PushRequest, call: Cal
     task.fail();
     throw error;
   }
+}
+
+/** Bytes; known by the kind of server before it is asked. Undefined for an image that goes as a whole. */
+async function likelyPartSize({ api, multipartAbove }: PushContext, { size }: Source, call: Call) {
+  if (size <= multipartAbove) return undefined;
+  // Singularity Registry Server 2.1 has parts of 500 MiB, Hinkskalle and our own server of 64 MiB.
+  return ((await api.version(call)) === "2.0.0-alpha.1" ? 500 : 64) * 1024 * 1024;
 }
 
 function requirePinned(reference: PlacedReference, digest: Digest): void {

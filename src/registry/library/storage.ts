@@ -1,11 +1,11 @@
 /** Uploads to a URL that carries its own permission: no credential, no redirect, a length, and the signed headers alone. */
-import type { Readable } from "node:stream";
 import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import { discard } from "../../http/body.ts";
 import { requireFollowable } from "../../http/redirect.ts";
 import type { Body, HttpResponse } from "../../http/transport.ts";
 import { remember } from "../../secret.ts";
+import { isLarge } from "../source-body.ts";
 import { type LibraryApi, refusal } from "./api.ts";
 
 /** Milliseconds for the storage to say that it has everything. */
@@ -55,6 +55,7 @@ export async function put(api: LibraryApi, { url, body, sha256 }: Upload, call: 
       ...(sha256 === undefined ? {} : { "x-amz-content-sha256": sha256 }),
     },
     body,
+    bulk: isLarge(body),
     auth: { kind: "none" },
     retry: "never",
     redirect: "never",
@@ -78,12 +79,4 @@ function encryptionOf({ headers }: HttpResponse): string | undefined {
 function ranOut(error: SregistryError): SregistryError {
   if (error.status !== 403 || !/expired/i.test(error.message)) return error;
   return new SregistryError("TIMEOUT", error.message, { hint: "is this machine's clock right? date -u", cause: error });
-}
-
-/** `body`, with `moved` told the bytes of each chunk as it is read. */
-export function counted(body: Readable, moved: (bytes: number) => void): Readable {
-  body.on("data", (chunk: Buffer) => moved(chunk.length));
-  // A listener would start it; whoever sends it does.
-  body.pause();
-  return body;
 }

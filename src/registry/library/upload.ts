@@ -6,10 +6,11 @@ import { createRetryPolicy } from "../../http/retry-policy.ts";
 import type { Body } from "../../http/transport.ts";
 import { digestHex } from "../../reference/digest.ts";
 import type { SavedParts } from "../../transfer/upload-session.ts";
+import { isLarge, sourceBody } from "../source-body.ts";
 import { CLOSING, type Completed, complete, type ImageUpload, removeRow } from "./complete.ts";
 import { md5Of } from "./digests.ts";
 import { beginParts, sendParts } from "./multipart.ts";
-import { counted, put, type Stored, uploadUrl, wantsContentHash } from "./storage.ts";
+import { put, type Stored, uploadUrl, wantsContentHash } from "./storage.ts";
 
 /** @throws SregistryError INTEGRITY when the storage got other bytes, or the file changed meanwhile. */
 export async function sendImage(upload: ImageUpload): Promise<Completed> {
@@ -50,17 +51,8 @@ async function sendSingle(upload: ImageUpload): Promise<Completed> {
   return complete(upload, "_complete", {});
 }
 
-function wholeBody({ source, task }: ImageUpload): Body {
-  return {
-    size: source.size,
-    open: () => {
-      let offset = 0;
-      return counted(source.open(0), (bytes) => {
-        offset += bytes;
-        task.at(offset);
-      });
-    },
-  };
+function wholeBody({ source, task, call: { signal } }: ImageUpload): Body {
+  return sourceBody(source, 0, source.size, { signal, moved: (bytes) => task.at(bytes) });
 }
 
 /** S3 and MinIO give the md5 of a plain upload back; others give anything. */
@@ -79,12 +71,14 @@ function requireMd5({ api, call }: ImageUpload, md5: string, { etag, encryption 
 /** API 1: the bytes go to the library itself. */
 async function sendWhole(upload: ImageUpload): Promise<Completed> {
   const { api, id, call } = upload;
+  const body = wholeBody(upload);
   const request = {
     method: "POST",
     url: api.url(`v1/imagefile/${id}`),
     accept: [200, 201],
     headers: { "content-type": "application/octet-stream" },
-    body: wholeBody(upload),
+    body,
+    bulk: isLarge(body),
     redirect: "never",
     headersTimeout: CLOSING,
   } as const;

@@ -3,11 +3,12 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { Task } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
-import type { Body, Take } from "../../http/transport.ts";
+import type { Body } from "../../http/transport.ts";
 import { type Digest, finishDigest } from "../../reference/digest.ts";
 import { HashRing, WORTH_A_THREAD } from "../../transfer/hash-ring.ts";
 import { readBlocks, twoBlocks } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
+import { pourBlocks } from "../source-body.ts";
 
 /** Bytes of a last part that are kept in memory: its request names the digest of all, so it is hashed before it is sent. */
 const LARGEST_KEPT = 8 * 1024 * 1024;
@@ -56,7 +57,8 @@ export class HashedSource implements AsyncDisposable {
     const open = () => Readable.from(this.#pass(start, end));
     // What can only be read as a stream has chunks of its own.
     if (this.#source.reader === undefined) return { size, open };
-    return { size, open, pour: (take) => this.#pour(start, end, take) };
+    const moved = (bytes: number) => this.#task.at(start + bytes);
+    return { size, open, pour: (take) => pourBlocks(this.#read(start, end), take, moved) };
   }
 
   /** From `start` to the end. Without the digest the bytes are kept if they are few, and else read twice. */
@@ -89,22 +91,6 @@ export class HashedSource implements AsyncDisposable {
     if (this.#digest !== undefined || this.#at >= offset) return;
     // Reading is hashing.
     for await (const _block of this.#read(this.#at, offset));
-  }
-
-  /** One block is taken while the next one is read. */
-  async #pour(start: number, end: number, take: Take): Promise<void> {
-    let at = start;
-    let taken: Promise<void> = Promise.resolve();
-    for await (const block of this.#read(start, end)) {
-      await taken;
-      this.#task.at(at);
-      at += block.length;
-      taken = take(block);
-      // Awaited in the next round; until then a failure must not count as unhandled.
-      taken.catch(() => undefined);
-    }
-    await taken;
-    this.#task.at(at);
   }
 
   async *#pass(start: number, end: number): AsyncGenerator<Buffer, void, void> {

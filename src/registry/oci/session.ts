@@ -6,6 +6,7 @@ import { parseUploadRange } from "../../http/range.ts";
 import type { Body, HttpResponse } from "../../http/transport.ts";
 import type { Digest } from "../../reference/digest.ts";
 import type { RepoPath } from "../../reference/reference.ts";
+import { isLarge } from "../source-body.ts";
 import { closingUrl, type OciApi, repositoryAuth, settleLocation, type UploadLocation, uploadLocation } from "./api.ts";
 import { refusalHint } from "./hints.ts";
 
@@ -17,9 +18,6 @@ export interface Begun {
 
 const OCTETS = { "content-type": "application/octet-stream" } as const;
 const NOTHING: Body = { size: 0, open: () => new Uint8Array(0) };
-
-/** Bytes from which on a body goes out over a connection for large ones. */
-const LARGE = 4 * 1024 * 1024;
 
 const DONE: readonly number[] = [200, 201, 202, 204];
 
@@ -145,7 +143,7 @@ export async function patchUpload(
       // `a-b`, without unit and total: ACR refuses the form of RFC 9110 (dotnet/sdk-container-builds#258).
       headers: { ...OCTETS, "content-range": `${start}-${end - 1}` },
       body,
-      bulk: (body.size ?? 0) >= LARGE,
+      bulk: isLarge(body),
       auth: location.auth,
       retry: "never",
     },
@@ -174,7 +172,7 @@ export async function closeUpload(
         ...(start === 0 || size === 0 ? {} : { "content-range": `${start}-${start + size - 1}` }),
       },
       body,
-      bulk: (body.size ?? 0) >= LARGE,
+      bulk: isLarge(body),
       auth: location.auth,
       retry: "never",
       headersTimeout: CLOSING_TIMEOUT,

@@ -3,7 +3,7 @@
  * costs one chunk at most and a later process can go on. What a registry does not take is found out, not assumed: the mode
  * and the size of chunks change on the way. The server's offset is the truth.
  */
-import type { Call, Task } from "../../call.ts";
+import { type Call, finish, type Task } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { abortError } from "../../http/network-error.ts";
 import type { RetryPolicy } from "../../http/retry-policy.ts";
@@ -180,15 +180,17 @@ class Uploader {
 
   /** Sends chunks until the closing request has been answered: true. False: the session was given up. */
   async #advance(): Promise<boolean> {
-    const { source } = this.#upload;
+    const { source, call } = this.#upload;
     while (this.#location !== undefined) {
       const cut = { least: this.#least, chunkSize: this.#chunkSize, known: this.#bytes.digest !== undefined };
       const end = this.#mode === "chunked" ? nextCut(this.#offset, source.size, cut) : undefined;
-      if (end === undefined) {
-        await this.#close(this.#location);
+      const location = this.#location;
+      // registry:2 and zot keep whole chunks or nothing.
+      if (end !== undefined) await finish(call, () => this.#sendChunk(location, end));
+      else {
+        await finish(call, () => this.#close(location));
         return true;
       }
-      await this.#sendChunk(this.#location, end);
     }
     return false;
   }
