@@ -1,9 +1,8 @@
 /** A copy between two places that store OCI documents: every manifest and blob byte for byte, so that digests stay. */
 
-import { arch } from "node:os";
 import { type Call, silentProgress } from "../call.ts";
 import { isCode } from "../errors.ts";
-import { goArchitecture } from "../image/architecture.ts";
+import { hostArchitecture } from "../image/architecture.ts";
 import type { Descriptor, Document } from "../image/document.ts";
 import { chooseByArchitecture } from "../image/platform.ts";
 import type { Digest } from "../reference/digest.ts";
@@ -60,7 +59,7 @@ export class DocumentCopy {
     const chosen = await at(
       "source",
       this.#call,
-      (async () => chooseByArchitecture(document, architecture, goArchitecture(arch())))(),
+      (async () => chooseByArchitecture(document, architecture, hostArchitecture()))(),
     );
     return this.#fetch(pinnedTo(reference, chosen.digest));
   }

@@ -106,7 +106,7 @@ async function ends(
 ): Promise<readonly [End, End]> {
   const open = async (named: Reference): Promise<End> => {
     const reference = await services.place(named);
-    return { reference, registry: await services.open(reference) };
+    return { reference, registry: await services.open(reference, "one of two") };
   };
   const from = await at("source", call, open(source));
   const to = await at("destination", call, open(destination));

@@ -54,16 +54,18 @@ export interface Endpoints {
   readonly store: string;
 }
 
-export type Opener = (reference: PlacedReference) => Promise<Registry>;
+/** `oneOfTwo`: another endpoint takes part, so that what the user asked for by name may be meant for that one. */
+export type Opener = (reference: PlacedReference, oneOfTwo?: "one of two") => Promise<Registry>;
 
 /** One Registry per endpoint for the life of the program. */
 export function createOpener(endpoints: Endpoints): Opener {
   const opened = new Map<string, Promise<Registry>>();
-  return (reference) => {
-    const key = reference.scheme === "local" ? "local" : `${reference.scheme}://${reference.host ?? ""}`;
+  return (reference, oneOfTwo) => {
+    const place = reference.scheme === "local" ? "local" : `${reference.scheme}://${reference.host ?? ""}`;
+    const key = `${oneOfTwo ?? ""} ${place}`;
     const known = opened.get(key);
     if (known !== undefined) return known;
-    const registry = open(reference, endpoints);
+    const registry = open(reference, oneOfTwo === undefined ? endpoints : { ...endpoints, protocolAsked: undefined });
     opened.set(key, registry);
     return registry;
   };

@@ -100,6 +100,22 @@ describe("one image", () => {
     });
   });
 
+  it("may come from an OCI registry to a Singularity Registry Server that is spoken to by --protocol hmac", async () => {
+    await push(OTHER, "1");
+    const words = [
+      "--library",
+      other.url,
+      "--protocol",
+      "hmac",
+      "copy",
+      "--dry-run",
+      from(":1"),
+      `library://${repo}:1`,
+    ];
+    const { status, stderr } = await user.run(words);
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining("--protocol")]);
+  });
+
   it("is left where it is by --dry-run", async () => {
     await push(TINY, "1.0");
     expect(await ok("copy", "--dry-run", from(":1.0"), to(":2"))).toBe(

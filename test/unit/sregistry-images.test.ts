@@ -55,7 +55,6 @@ class Library {
   readonly registry: Registry = {
     name: "the library",
     signedOnly: true,
-    parallel: { connections: 3, partSize: 5 },
     resolve: async (reference) => {
       const name = formatReference(reference);
       this.asked.push(name);

@@ -1,10 +1,9 @@
 /** Resolving names to SIFs, and reading their bytes by ranges. */
-import { arch } from "node:os";
 import { Readable } from "node:stream";
 import type { Call } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import { MANIFEST_LIMIT, readCapped } from "../../http/body.ts";
-import { goArchitecture } from "../../image/architecture.ts";
+import { hostArchitecture } from "../../image/architecture.ts";
 import { sifLayer } from "../../image/artifact.ts";
 import { configMetadata } from "../../image/config.ts";
 import type { Descriptor } from "../../image/document.ts";
@@ -65,7 +64,7 @@ async function imageOf(
   call: Call,
 ): Promise<Chosen> {
   if (named.document.kind === "manifest") return { fetched: named, platform: undefined };
-  const entry = chooseByArchitecture(named.document, architecture, goArchitecture(arch()));
+  const entry = chooseByArchitecture(named.document, architecture, hostArchitecture());
   const selector = { kind: "digest", digest: entry.digest } as const;
   return {
     fetched: await fetchDocument(api, { ...reference, selector }, call),
