@@ -99,7 +99,8 @@ export async function downloadSite(bytes = madeImage(3 * 1024 * 1024)): Promise<
 
 async function keptBeside(target: string, image: ImageInfo, bytes: Buffer): Promise<Kept> {
   const path = partialPath(target, image.digest);
-  const names = (await readdir(dirname(target))).sort();
+  // A killed process leaves its lock, too.
+  const names = (await readdir(dirname(target))).filter((name) => !name.includes(".lock")).sort();
   if (names.join() !== [basename(path), basename(journalPath(path))].join()) throw new Error(`left: ${names.join()}`);
   const journal = await readJournal(path);
   if (journal?.digest !== image.digest || journal?.size !== bytes.length) throw new Error("a journal of another image");

@@ -2,32 +2,35 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { readJournal } from "../../src/transfer/journal.ts";
+import type { Parallel } from "../../src/transfer/lanes.ts";
 import { newOwner } from "../../src/transfer/owner.ts";
 import { partialPath } from "../../src/transfer/partial.ts";
 import { BLOB, type DownloadSite, downloadSite, madeImage } from "../support/download.ts";
-import { cutResponse, ignoreRange, slow, stall } from "../support/faults.ts";
+import { cutResponse, slow, stall, wrongByte } from "../support/faults.ts";
 import { until } from "../support/registry-server.ts";
 
-/** `program URL IMAGE TARGET`: pulls the image that is described in JSON, tells its progress and at last the result, a line of JSON each. */
+/** `program URL IMAGE TARGET PARALLEL`: pulls the image that is described in JSON, tells its progress and at last the result, a line of JSON each. */
 const PROGRAM = `
 import { existsSync, readFileSync } from "node:fs";
 import { silentLog } from "./src/call.ts";
 import { createTransport } from "./src/http/index.ts";
 import { createOciRegistry } from "./src/registry/oci/index.ts";
 import { downloadToFile } from "./src/transfer/download.ts";
-const [url, image, target] = process.argv.slice(2);
+const [url, image, target, parallel] = process.argv.slice(2);
 const baseUrl = new URL(url);
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\\n");
 const progress = { start: () => ({ at: (at) => tell({ at }), state: (state) => tell({ state }), done() {}, fail() {} }) };
 const call = { signal: new AbortController().signal, progress, log: silentLog };
 const transport = createTransport({ userAgent: "sregistry-test" });
 const registry = createOciRegistry({ host: baseUrl.host, baseUrl, transport });
-const result = await downloadToFile({ registry, image: JSON.parse(image), target, force: false, call });
+const result = await downloadToFile({ registry, image: JSON.parse(image), target, force: false, call, parallel: JSON.parse(parallel) });
 const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : "VmHWM: 0 kB";
 tell({ memory: status.match(/VmHWM:\\s+(\\d+) kB/)?.[1] });
 tell(result);
@@ -38,8 +41,8 @@ await transport.close();
 const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 
 const MIB = 1024 * 1024;
-/** More bytes than are ever held back from the disk while a download goes on. */
-const UNWRITTEN = 1.5 * MIB;
+/** Bytes of one connection that a kill may cost: the journal's step, and two buffers that were on their way. */
+const UNSAVED = 2 * MIB + 2 * MIB;
 
 let folder: string;
 let program: string;
@@ -77,8 +80,8 @@ interface Pull {
   readonly ended: Promise<unknown>;
 }
 
-function pull(): Pull {
-  const words = [program, site.faults.url.href, JSON.stringify(site.image), site.target];
+function pull(parallel: Parallel = {}): Pull {
+  const words = [program, site.faults.url.href, JSON.stringify(site.image), site.target, JSON.stringify(parallel)];
   const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const lines: unknown[] = [];
@@ -91,10 +94,9 @@ function pull(): Pull {
   return { child, lines, ended: once(child, "close").then(([code, signal]: unknown[]) => code ?? signal) };
 }
 
-/** Size of the partial file; 0 while there is none. */
-async function onDisk(): Promise<number> {
-  const name = (await readdir(site.directory)).find((one) => /\.part-[0-9a-f]{16}$/.test(one));
-  return name === undefined ? 0 : (await stat(join(site.directory, name))).size;
+/** Bytes that the journal tells; 0 while there is none. */
+async function saved(): Promise<number> {
+  return (await readJournal(partialPath(site.target, site.image.digest)))?.done.bytes ?? 0;
 }
 
 const outcomes = (pulls: readonly Pull[]) => pulls.map(({ lines }) => lines.at(-1));
@@ -115,14 +117,13 @@ async function expectImage(): Promise<void> {
 }
 
 describe("a process that is killed", () => {
-  it.each([3 * MIB, 5 * MIB + 4321])("costs nothing that was on disk (after %d bytes)", async (after) => {
+  it.each([5 * MIB, 7 * MIB + 4321])("costs nothing that its journal tells (after %d bytes)", async (after) => {
     site.faults.on({ ...BLOB, times: 1 }, stall({ after }));
     const first = pull();
-    await until(async () => after - (await onDisk()) < UNWRITTEN);
+    await until(async () => after - (await saved()) < UNSAVED);
     first.child.kill("SIGKILL");
     expect(await first.ended).toBe("SIGKILL");
-    const kept = await onDisk();
-    expect(await site.files()).not.toContain("image.sif");
+    const { bytes: kept } = await site.kept();
     const second = pull();
     expect(await second.ended).toBe(0);
     expect(second.lines.at(-1)).toEqual(resultOf("resumed", site.bytes.length - kept));
@@ -131,19 +132,19 @@ describe("a process that is killed", () => {
   });
 
   it("is succeeded by one that waited for it", async () => {
-    site.faults.on({ ...BLOB, times: 1 }, stall({ after: 4 * MIB }));
+    site.faults.on({ ...BLOB, times: 1 }, stall({ after: 5 * MIB }));
     const first = pull();
-    await until(async () => 4 * MIB - (await onDisk()) < UNWRITTEN);
+    await until(async () => 5 * MIB - (await saved()) < UNSAVED);
     const others = [pull(), pull(), pull()];
     await until(async () => others.every(({ lines }) => lines.length >= 2));
     const waiting = { state: `waiting for process ${first.child.pid} on ${hostname()}` };
     for (const { lines } of others) {
       expect(lines.slice(0, 2)).toEqual([waiting, { at: expect.any(Number) }]);
-      expect(lines[1]).toSatisfy(({ at }: { readonly at: number }) => at > 4 * MIB - UNWRITTEN && at <= 4 * MIB);
+      expect(lines[1]).toSatisfy(({ at }: { readonly at: number }) => at > 5 * MIB - UNSAVED && at <= 5 * MIB);
     }
     first.child.kill("SIGKILL");
     await first.ended;
-    const kept = await onDisk();
+    const kept = await saved();
     expect(await Promise.all(others.map(({ ended }) => ended))).toEqual([0, 0, 0]);
     expect(outcomes(others).sort(byOutcome)).toEqual([
       resultOf("present", 0),
@@ -158,7 +159,7 @@ describe("a process that is killed", () => {
 describe("several processes", () => {
   it("download one target once, and the others find it", async () => {
     site.faults.on(BLOB, slow(16 * MIB));
-    const pulls = Array.from({ length: 5 }, pull);
+    const pulls = Array.from({ length: 5 }, () => pull());
     expect(await Promise.all(pulls.map(({ ended }) => ended))).toEqual([0, 0, 0, 0, 0]);
     expect(site.faults.count(BLOB)).toBe(1);
     const present = resultOf("present", 0);
@@ -213,10 +214,106 @@ describe("a large image", () => {
   });
 
   it("is begun again while the disk still takes what was there", async () => {
-    site.faults.on({ ...BLOB, times: 1 }, cutResponse({ after: 66 * MIB, how: "rst" }));
-    site.faults.on(BLOB, ignoreRange);
-    expect(await site.pull()).toMatchObject({ outcome: "downloaded" });
-    expect(site.ranges()).toHaveLength(2);
+    site.faults.on({ ...BLOB, times: 1 }, cutResponse({ after: 66 * MIB }));
+    site.faults.on({ ...BLOB, times: 1 }, wrongByte(0));
+    expect(await site.pull({ parallel: { concurrency: 1 } })).toMatchObject({ outcome: "downloaded" });
+    expect(site.ranges()).toEqual([undefined, tail(66 * MIB), undefined]);
     await expectImage();
   });
 });
+
+describe("kills at random moments", () => {
+  beforeEach(async () => {
+    await site[Symbol.asyncDispose]();
+    site = await downloadSite(madeImage(24 * MIB));
+  });
+
+  const ROUNDS = 12;
+
+  it.each([{ concurrency: 1 }, { concurrency: 4, partSize: MIB }])(
+    "never show wrong bytes under the name, and cost little (%o)",
+    async (parallel) => {
+      const seed = Number(process.env["TRANSFER_KILL_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+      console.info(`TRANSFER_KILL_SEED=${seed}`);
+      const random = randomFrom(seed);
+      site.faults.on(BLOB, slow((16 * MIB) / parallel.concurrency));
+      const watcher = watchTarget();
+      let lost = 0;
+      let kills = 0;
+      for (; kills < ROUNDS; kills += 1) {
+        const before = await saved();
+        const one = pull(parallel);
+        await randomMoment(one, before, random);
+        one.child.kill("SIGKILL");
+        if ((await one.ended) === 0) break;
+        const told = Math.max(before, ...one.lines.map(reached));
+        lost += told - (await saved());
+      }
+      const kept = await saved();
+      const last = pull(parallel);
+      expect(await last.ended).toBe(0);
+      expect(last.lines.at(-1)).toMatchObject({ digest: site.image.digest, size: site.bytes.length });
+      const result: unknown = last.lines.at(-1);
+      expect([
+        resultOf("present", 0),
+        resultOf(kept === 0 ? "downloaded" : "resumed", site.bytes.length - kept),
+      ]).toContainEqual(result);
+      expect(await watcher.end()).toEqual({ wrong: 0 });
+      expect(lost).toBeLessThanOrEqual(kills * parallel.concurrency * UNSAVED);
+      expect((await site.content()).equals(site.bytes)).toBe(true);
+      // Who is killed with the file in place leaves the lock, which whoever pulls that image anew takes over.
+      const lock = basename(`${partialPath(site.target, site.image.digest)}.lock`);
+      const present = JSON.stringify(result) === JSON.stringify(resultOf("present", 0));
+      expect([["image.sif"], ...(present ? [[lock, "image.sif"]] : [])]).toContainEqual(await site.files());
+    },
+    60_000,
+  );
+});
+
+/** Either some time after the start, or when some bytes more are in place. */
+async function randomMoment({ child, lines, ended }: Pull, before: number, random: () => number): Promise<void> {
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  if (random() < 0.4) return await sleep(random() * 600);
+  const enough = before + random() * 3.5 * MIB;
+  while (!over && child.exitCode === null && !lines.some((line) => reached(line) > enough)) await sleep(1);
+}
+
+/** Bytes in place, as a line of the program tells. */
+function reached(line: unknown): number {
+  return typeof line === "object" && line !== null && "at" in line ? Number(line.at) : 0;
+}
+
+/** Reads what is under the target's name again and again, as anybody might. */
+function watchTarget(): { end(): Promise<{ readonly wrong: number }> } {
+  let wrong = 0;
+  let over = false;
+  const watch = async () => {
+    while (!over) {
+      const content = await site.content().catch(() => undefined);
+      if (content !== undefined && !content.equals(site.bytes)) wrong += 1;
+      await sleep(2);
+    }
+  };
+  const watching = watch();
+  return {
+    async end() {
+      over = true;
+      await watching;
+      return { wrong };
+    },
+  };
+}
+
+/** 0 <= number < 1, the same ones for the same seed (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
