@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { Call, Task } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
+import type { DigestMemo } from "../transfer/digest-memo.ts";
 import { present } from "../transfer/disk.ts";
 import { removeLeftovers } from "../transfer/leftovers.ts";
 import { withLock } from "../transfer/lock.ts";
@@ -18,6 +19,8 @@ export interface CopyTo {
   readonly target: string;
   /** Replace a target that holds something else. */
   readonly force: boolean;
+  /** So that a large target that has not changed is not read again. */
+  readonly memo?: DigestMemo;
 }
 
 export interface CopyOutcome {
@@ -39,11 +42,11 @@ const COPY = ".copy";
  */
 export async function targetHolds(
   image: ImageKey,
-  { target, force }: CopyTo,
+  { target, force, memo }: CopyTo,
   { signal }: Call,
 ): Promise<CopyOutcome | undefined> {
   await requireDirectory(dirname(target));
-  const there = await lookAtTarget({ image, target, force }, signal);
+  const there = await lookAtTarget({ image, target, force }, signal, memo);
   if (there !== undefined) return { outcome: "present", size: there.stat.size };
   await requireWritable(dirname(target));
   return undefined;
@@ -59,6 +62,7 @@ export async function copyToTarget(
   const task = call.progress.start(key.label, entry.size);
   try {
     const outcome = await copyUnderLock(entry, key, to, call, task);
+    if (outcome?.outcome === "copied") await to.memo?.rememberFile(to.target, key.digest);
     if (outcome === undefined) task.fail();
     else task.done();
     return outcome;

@@ -19,7 +19,7 @@ export interface GetOutcome {
   readonly transferred: number;
 }
 
-export type PullServices = Pick<Services, "cwd" | "place" | "open" | "imageCache" | "offline">;
+export type PullServices = Pick<Services, "cwd" | "place" | "open" | "imageCache" | "offline" | "digestMemo">;
 
 export interface GetInput {
   readonly reference: Reference;

@@ -44,7 +44,13 @@ export async function pull(services: PullServices, input: PullInput, call: Call)
   const placed = { reference, target: targetPath(services.cwd, input) };
   const outcome = throughCache(services, reference, input)
     ? await pullFromCache(services, await services.imageCache.open(), input, placed, call)
-    : await download(await resolveImage(services, reference, input.architecture, call), input, placed.target, call);
+    : await download(
+        services,
+        await resolveImage(services, reference, input.architecture, call),
+        input,
+        placed.target,
+        call,
+      );
   return { reference: formatReference(input.reference), path: placed.target, ...outcome };
 }
 
@@ -71,7 +77,8 @@ async function pullFromCache(
   const { architecture } = architectureOption(input.architecture);
   const label = pullFileName(input.reference);
   const copy = async (digest: Digest, size?: number): Promise<Outcome | undefined> => {
-    const made = await cache.copy({ digest, size, label }, { target, force: input.force === true }, call);
+    const to = { target, force: input.force === true, memo: services.digestMemo };
+    const made = await cache.copy({ digest, size, label }, to, call);
     if (made === undefined) return undefined;
     return { digest, size: made.size, outcome: made.outcome === "copied" ? "cached" : "present", transferred: 0 };
   };
@@ -86,7 +93,7 @@ async function pullFromCache(
   const { registry, image } = resolved;
   if (!hasDigest(image)) {
     call.log.verbose(`${registry.name} promises no digest: the cache is passed by`);
-    return await download(resolved, input, target, call);
+    return await download(services, resolved, input, target, call);
   }
   const there = await copy(image.digest, image.size);
   if (there !== undefined) {
@@ -94,7 +101,7 @@ async function pullFromCache(
     return there;
   }
   const entry = await fetched(cache, { registry, image, architecture, label }, call);
-  if (entry === undefined) return await download(resolved, input, target, call);
+  if (entry === undefined) return await download(services, resolved, input, target, call);
   const copied = await copy(image.digest, entry.size);
   const { path, outcome, transferred } = entry;
   if (copied !== undefined) return { ...copied, ...(outcome === "present" ? {} : { outcome, transferred }) };
@@ -114,8 +121,14 @@ async function fetched(cache: Cache, wanted: Wanted, call: Call): Promise<Filled
   }
 }
 
-async function download({ registry, image }: Resolved, input: PullInput, target: string, call: Call): Promise<Outcome> {
-  const result = await downloadToFile({ registry, image, target, force: input.force === true, call });
+async function download(
+  { digestMemo: memo }: PullServices,
+  { registry, image }: Resolved,
+  input: PullInput,
+  target: string,
+  call: Call,
+): Promise<Outcome> {
+  const result = await downloadToFile({ registry, image, target, force: input.force === true, memo, call });
   const { digest, size, outcome, transferred } = result;
   return { digest, size, outcome, transferred };
 }

@@ -11,6 +11,7 @@ import { abortError } from "../http/network-error.ts";
 import type { RetryLimits } from "../http/retry-policy.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
+import type { DigestMemo } from "./digest-memo.ts";
 import { isSystemError, present } from "./disk.ts";
 import { DownloadRun, isResumable } from "./download-run.ts";
 import { journalPath } from "./journal.ts";
@@ -32,6 +33,8 @@ export interface Download {
   readonly retry?: Partial<RetryLimits>;
   /** What the user says of connections; the rest is found out. */
   readonly parallel?: Parallel;
+  /** So that a large target that has not changed is not read again. */
+  readonly memo?: DigestMemo;
 }
 
 export interface DownloadResult {
@@ -61,6 +64,7 @@ export async function downloadToFile(download: Download): Promise<DownloadResult
   const task = call.progress.start(basename(target), image.size);
   try {
     const result = await fetchOrFind(download, path, seen, task);
+    if (result.outcome !== "present") await download.memo?.rememberFile(target, result.digest);
     task.done();
     return result;
   } catch (error) {
@@ -97,7 +101,7 @@ async function fetchOrFind(download: Download, path: string, before: string, tas
 
 async function findPresent(download: Download, path: string): Promise<DownloadResult | undefined> {
   const { target, call } = download;
-  const there = await lookAtTarget(download, call.signal);
+  const there = await lookAtTarget(download, call.signal, download.memo);
   if (there === undefined) return undefined;
   const { digest, stat: found } = there;
   await clearNames(path, found);

@@ -11,6 +11,7 @@ import { readImageMetadata } from "../../src/image/read.ts";
 import { bytesReader } from "../../src/image/reader.ts";
 import { createLocalRegistry, openStore } from "../../src/registry/local/index.ts";
 import { capability, type Registry } from "../../src/registry/registry.ts";
+import { openDigestMemo } from "../../src/transfer/digest-memo.ts";
 import { placed, pushBytes } from "../support/download.ts";
 import { failureOf } from "../support/http.ts";
 import { makeSif } from "../support/sif.ts";
@@ -46,6 +47,7 @@ async function pulled(name: string, architecture: string) {
     open: async () => registry,
     imageCache: imageCache({ env: {}, cwd, caches: cwd, settings: {} }),
     offline: false,
+    digestMemo: openDigestMemo(cwd, silentLog),
   };
   return pull(services, { reference: placed(`local://${name}`), output: "image.sif", architecture }, call);
 }
