@@ -25,6 +25,8 @@ export class HashedSource implements AsyncDisposable {
   readonly #hash = createHash("sha256");
   /** Instead of `#hash`, where a thread is worth it. */
   readonly #ring: HashRing | undefined;
+  /** Hashing on its own, by `hashAhead`. */
+  #ahead: Promise<Digest> | undefined;
   /** Memory for bytes that the ring does not want. */
   readonly #spare = twoBlocks();
   /** Bytes hashed so far by `#hash`, from the first. */
@@ -78,9 +80,34 @@ export class HashedSource implements AsyncDisposable {
   async learn(): Promise<Digest> {
     if (this.#digest === undefined) {
       await this.#hashUpTo(this.#source.size);
-      this.#digest = this.#ring === undefined ? finishDigest(this.#hash) : await this.#ring.digest();
+      this.#digest = this.#ring === undefined ? finishDigest(this.#hash) : await (this.#ahead ?? this.#ring.digest());
     }
     return this.#digest;
+  }
+
+  /**
+   * From now on the hashing does not wait for the sending: where that is slow, the digest is worth having early. What is left is
+   * read twice, the second time out of the page cache.
+   */
+  hashAhead(): void {
+    if (this.#ring === undefined || this.#digest !== undefined || this.#ahead !== undefined) return;
+    this.#ahead = this.#hashRest(this.#ring);
+    // Reported by `learn`.
+    this.#ahead.catch(() => undefined);
+  }
+
+  async #hashRest(ring: HashRing): Promise<Digest> {
+    const room = (_offset: number, most: number) => ring.room(most);
+    for await (const block of readBlocks(this.#source, ring.at, this.#source.size, this.#signal, room)) {
+      ring.add(block.length);
+    }
+    this.#digest = await ring.digest();
+    return this.#digest;
+  }
+
+  /** What is read here is to be hashed. */
+  get #hashing(): boolean {
+    return this.#digest === undefined && this.#ahead === undefined;
   }
 
   get #at(): number {
@@ -88,7 +115,7 @@ export class HashedSource implements AsyncDisposable {
   }
 
   async #hashUpTo(offset: number): Promise<void> {
-    if (this.#digest !== undefined || this.#at >= offset) return;
+    if (!this.#hashing || this.#at >= offset) return;
     // Reading is hashing.
     for await (const _block of this.#read(this.#at, offset));
   }
@@ -116,7 +143,7 @@ export class HashedSource implements AsyncDisposable {
 
   /** In the ring for bytes that are to be hashed, and elsewhere for those that have been. */
   #room(offset: number, most: number): Promise<Buffer> | Buffer {
-    if (this.#ring === undefined || this.#digest !== undefined) return this.#spare(offset, most);
+    if (this.#ring === undefined || !this.#hashing) return this.#spare(offset, most);
     const before = this.#ring.at - offset;
     return before > 0 ? this.#spare(offset, Math.min(most, before)) : this.#ring.room(most);
   }
@@ -124,7 +151,7 @@ export class HashedSource implements AsyncDisposable {
   /** `bytes` are those at `offset`; what has been hashed before is passed over. */
   #take(offset: number, bytes: Uint8Array): void {
     const known = this.#at - offset;
-    if (this.#digest !== undefined || known >= bytes.length) return;
+    if (!this.#hashing || known >= bytes.length) return;
     if (known < 0) throw new SregistryError("INTERNAL", `bytes ${this.#at} to ${offset} are sent before being hashed`);
     if (this.#ring !== undefined) {
       // Read into the ring's own room, so `known` is 0.

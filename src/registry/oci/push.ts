@@ -10,7 +10,7 @@ import { readSource } from "../../transfer/read-source.ts";
 import { noUploadSessions, type UploadSessions } from "../../transfer/upload-session.ts";
 import type { PushRequest, PushResult } from "../registry.ts";
 import type { OciApi } from "./api.ts";
-import { bytesSource } from "./hashed-source.ts";
+import { bytesSource, HashedSource } from "./hashed-source.ts";
 import { type HostRules, ruleFor } from "./hosts.ts";
 import { fetchDocument, putManifest, readBack } from "./manifests.ts";
 import { type BlobResult, sendBlob } from "./upload.ts";
@@ -54,8 +54,9 @@ async function sendImage(context: PushContext, request: PushRequest, task: Task,
     for await (const chunk of readSource(source, 0, source.size, call.signal)) chunks.push(chunk);
     return sendBytes(context, path, Buffer.concat(chunks), call, { task, from });
   }
+  await using bytes = new HashedSource(source, task, call.signal, undefined);
   const hashFirst = from !== undefined || (await looksPresent(api, request, call));
-  return sendBlob({ api, path, source, rule, sessions, task, call, from, hashFirst });
+  return await sendBlob({ api, path, source, bytes, rule, sessions, task, call, from, hashFirst });
 }
 
 interface BytesOptions {

@@ -14,6 +14,8 @@ export class SavedSession {
   readonly #call: Call;
   /** Undefined for a source whose bytes cannot be told from others later, and when saving has failed. */
   #key: UploadKey | undefined;
+  /** What is being written; the upload does not wait for it. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(api: OciApi, path: RepoPath, source: Source, sessions: UploadSessions, call: Call) {
     this.#api = api;
@@ -37,11 +39,21 @@ export class SavedSession {
     return location === undefined ? undefined : { location, offset: saved.offset };
   }
 
-  async save(location: UploadLocation, offset: number): Promise<void> {
-    await this.#with((key) => this.#sessions.save(key, { location: location.url.href, offset }));
+  /** While the upload goes on. */
+  save(location: UploadLocation, offset: number): void {
+    const session = { location: location.url.href, offset };
+    this.#writing = this.#writing.then(() => this.#with((key) => this.#sessions.save(key, session)));
+    // Reported by `settled`.
+    this.#writing.catch(() => undefined);
+  }
+
+  /** What has been saved is on the disk. */
+  async settled(): Promise<void> {
+    await this.#writing;
   }
 
   async forget(): Promise<void> {
+    await this.settled();
     await this.#with((key) => this.#sessions.forget(key));
   }
 

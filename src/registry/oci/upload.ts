@@ -38,6 +38,8 @@ export interface BlobUpload {
   readonly call: Call;
   /** Known beforehand: then the registry is asked for it first. */
   readonly digest?: Digest | undefined;
+  /** The source's bytes, where somebody has begun with them: the thread that hashes takes a while to start. */
+  readonly bytes?: HashedSource;
   /** Read everything for the digest before anything is sent: it may not be necessary to send it. */
   readonly hashFirst?: boolean;
   /** A repository of this registry that may hold the blob. */
@@ -49,6 +51,9 @@ export interface BlobResult {
   readonly transfer: PushResult["transfer"];
 }
 
+/** Bytes a millisecond: a tenth of what is hashed. Below that, the digest is worth having before all is sent. */
+const SLOW = 128 * 1024;
+
 /** A server that forgets session after session is not going to take the blob. */
 const MOST_SETBACKS = 3;
 /**
@@ -57,6 +62,7 @@ const MOST_SETBACKS = 3;
  */
 export async function sendBlob(upload: BlobUpload): Promise<BlobResult> {
   const { source, task, call, digest } = upload;
+  if (upload.bytes !== undefined) return await new Uploader(upload, upload.bytes).run();
   await using bytes = new HashedSource(source, task, call.signal, digest);
   return await new Uploader(upload, bytes).run();
 }
@@ -79,6 +85,8 @@ class Uploader {
   #closing = false;
   #setbacks = 0;
   #resumed = false;
+  /** The registry has been asked for the blob. */
+  #looked = false;
   /** The blob was put together over several sessions or offsets: a wrong digest may be the seam's fault. */
   #spliced = false;
 
@@ -98,6 +106,7 @@ class Uploader {
     try {
       return await this.#run();
     } catch (error) {
+      await this.#saved.settled();
       if (isCode(error, "INTEGRITY")) await this.#saved.forget();
       else if (this.#offset > 0 && this.#saved.kept) {
         call.log.info(`${api.host} holds ${this.#offset} bytes; the same command goes on from there`);
@@ -115,13 +124,13 @@ class Uploader {
     for (;;) {
       if (this.#location === undefined) await this.#begin();
       try {
-        if (await this.#advance()) break;
+        const done = await this.#advance();
+        if (done !== undefined) return done;
       } catch (error) {
         const found = await this.#recover(error);
         if (found !== undefined) return found;
       }
     }
-    return this.#result(this.#resumed ? "resumed" : "uploaded");
   }
 
   /** What needs no sending: it is there, or in another repository. */
@@ -129,6 +138,7 @@ class Uploader {
     const { api, path, from, call } = this.#upload;
     const { digest } = this.#bytes;
     if (digest === undefined) return undefined;
+    this.#looked = true;
     if (await blobExists(api, path, digest, call)) return this.#result("present");
     const mounted = from === undefined ? undefined : await mountBlob(api, path, digest, from, call);
     if (mounted === "mounted") return this.#result("mounted");
@@ -148,7 +158,7 @@ class Uploader {
     const begun = await beginUpload(api, path, call);
     this.#settle(begun);
     // Some keep what arrives of a request that is cut (distribution v3), so even the first chunk may be gone on with.
-    await this.#saved.save(begun.location, 0);
+    this.#saved.save(begun.location, 0);
   }
 
   #settle({ location, least }: Begun): void {
@@ -178,10 +188,11 @@ class Uploader {
     task.at(state.offset);
   }
 
-  /** Sends chunks until the closing request has been answered: true. False: the session was given up. */
-  async #advance(): Promise<boolean> {
+  /** Sends chunks until the closing request has been answered, or there is nothing to send. Undefined: the session was given up. */
+  async #advance(): Promise<BlobResult | undefined> {
     const { source, call } = this.#upload;
     while (this.#location !== undefined) {
+      if (await this.#isThere()) return this.#result("present");
       const cut = { least: this.#least, chunkSize: this.#chunkSize, known: this.#bytes.digest !== undefined };
       const end = this.#mode === "chunked" ? nextCut(this.#offset, source.size, cut) : undefined;
       const location = this.#location;
@@ -189,10 +200,19 @@ class Uploader {
       if (end !== undefined) await finish(call, () => this.#sendChunk(location, end));
       else {
         await finish(call, () => this.#close(location));
-        return true;
+        return this.#result(this.#resumed ? "resumed" : "uploaded");
       }
     }
-    return false;
+    return undefined;
+  }
+
+  /** Asked once, as soon as the digest is known, while there is much to send yet. */
+  async #isThere(): Promise<boolean> {
+    const { api, path, source, call } = this.#upload;
+    const { digest } = this.#bytes;
+    if (this.#looked || digest === undefined || source.size - this.#offset <= this.#chunkSize) return false;
+    this.#looked = true;
+    return await blobExists(api, path, digest, call);
   }
 
   async #sendChunk(location: UploadLocation, end: number): Promise<void> {
@@ -200,7 +220,9 @@ class Uploader {
     const start = this.#offset;
     this.#closing = false;
     const body = await this.#bytes.part(start, end);
+    const began = performance.now();
     const answer = await patchUpload(api, location, { start, end, body }, call);
+    if (end - start < SLOW * (performance.now() - began)) this.#bytes.hashAhead();
     this.#takesChunks = true;
     this.#location = answer.location;
     const { held } = answer;
@@ -212,7 +234,7 @@ class Uploader {
     // distribution v3 on S3 keeps whole 5 MiB parts only: it may hold less than it was sent.
     else this.#offset = held;
     this.#spliced ||= this.#offset !== end;
-    await this.#progressed();
+    this.#progressed();
   }
 
   #nothingKept(start: number, end: number): SregistryError {
@@ -220,13 +242,13 @@ class Uploader {
     return new SregistryError("NETWORK", `${api.host} took bytes ${start} to ${end} and kept none of them`);
   }
 
-  async #progressed(): Promise<void> {
+  #progressed(): void {
     this.#upload.task.at(this.#offset);
     if (this.#offset > this.#furthest) {
       this.#furthest = this.#offset;
       this.#retry.progressed();
     }
-    if (this.#location !== undefined) await this.#saved.save(this.#location, this.#offset);
+    if (this.#location !== undefined) this.#saved.save(this.#location, this.#offset);
   }
 
   async #close(location: UploadLocation): Promise<void> {
