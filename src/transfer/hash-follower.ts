@@ -6,7 +6,7 @@ import type { createHash } from "node:crypto";
 import type { readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
-import { SregistryError } from "../errors.ts";
+import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, isDigest } from "../reference/digest.ts";
 import { readError } from "./disk.ts";
 import { digestOfFile } from "./hash-file.ts";
@@ -30,6 +30,8 @@ export class HashFollower implements AsyncDisposable {
   /** Bytes from the first on that may be hashed. */
   readonly #mark = new BigInt64Array(new SharedArrayBuffer(8));
   #worker: Worker | undefined;
+  /** There may be no more threads (ulimit -u, a cgroup's pids.max): everything is hashed at the end. */
+  #alone = false;
   #answer: Promise<Digest> | undefined;
 
   constructor(file: FileHandle, options: FollowerOptions) {
@@ -39,16 +41,17 @@ export class HashFollower implements AsyncDisposable {
 
   /** The first `offset` bytes are final; `size`: of the whole file. */
   advance(offset: number, size: number): void {
-    if (this.#worker === undefined && offset >= WORTH_A_THREAD) this.#begin(size);
+    if (this.#worker === undefined && !this.#alone && offset >= WORTH_A_THREAD) this.#begin(size);
     this.#say(BigInt(offset));
   }
 
   /** Of the whole file, when all of it has been written. @throws SregistryError DISK, INTERRUPTED. */
   async digest(size: number): Promise<Digest> {
-    if (this.#answer !== undefined) {
-      this.#say(BigInt(size));
-      return await this.#answer;
-    }
+    this.#say(BigInt(size));
+    const answer = await this.#answer?.catch((error: unknown) => {
+      if (!isThreadFailure(error)) throw error;
+    });
+    if (answer !== undefined) return answer;
     const digest = await digestOfFile(this.#file, size, this.#options.algorithm, this.#options);
     if (digest === undefined) throw shorter(this.#options.name, size);
     return digest;
@@ -57,7 +60,9 @@ export class HashFollower implements AsyncDisposable {
   #begin(size: number): void {
     const { algorithm, name, signal } = this.#options;
     const data: FollowData = { mark: this.#mark, fd: this.#file.fd, size, algorithm };
-    const worker = new Worker(`(${follow.toString()})(${REQUIRED})`, { eval: true, workerData: data, execArgv: [] });
+    const worker = startThread(`(${follow.toString()})(${REQUIRED})`, data);
+    this.#alone = worker === undefined;
+    if (worker === undefined) return;
     this.#worker = worker;
     this.#answer = new Promise((resolve, reject) => {
       const stop = () => reject(signal.reason);
@@ -89,6 +94,20 @@ export class HashFollower implements AsyncDisposable {
     this.#say(STOP);
     await this.#worker.terminate();
   }
+}
+
+function startThread(code: string, workerData: FollowData): Worker | undefined {
+  try {
+    return new Worker(code, { eval: true, workerData, execArgv: [] });
+  } catch (error) {
+    if (isThreadFailure(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Node's ERR_WORKER_INIT_FAILED, ERR_WORKER_OUT_OF_MEMORY. */
+function isThreadFailure(error: unknown): boolean {
+  return systemCode(error)?.startsWith("ERR_WORKER_") === true;
 }
 
 function shorter(name: string, size: number): SregistryError {

@@ -57,7 +57,7 @@ const PARTS = 64;
 /** Bytes a second at which one connection is left to do everything: several would share the same limit. */
 const FAST = 150_000_000;
 /** Milliseconds after which a connection that is not through with its first part is not fast. */
-const LONGEST_TRIAL = 250;
+const LONGEST_TRIAL = 120;
 
 export class Lanes {
   readonly #options: LanesOptions;
