@@ -1,6 +1,6 @@
 /** Saved upload sessions, one small private file each: a Location may carry a signature that lets anybody write. */
 import { createHash } from "node:crypto";
-import { mkdir, unlink } from "node:fs/promises";
+import { lstat, mkdir, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { count, type Decoder, field, list, object, optional, parseJson, string } from "../decode.ts";
 import { isCode } from "../errors.ts";
@@ -13,6 +13,7 @@ import type { SavedParts, UploadKey, UploadPart, UploadSession, UploadSessions }
 const LIFETIME = 7 * 24 * 60 * 60 * 1000;
 
 export function createUploadSessions(directory: string, now: () => number = Date.now): UploadSessions {
+  let swept = false;
   const fileOf = (key: UploadKey): string => join(directory, `${fingerprint(key)}.json`);
   return {
     async load(key) {
@@ -30,6 +31,9 @@ export function createUploadSessions(directory: string, now: () => number = Date
         throw diskError(path, error);
       }
       await writeFileAtomic(path, `${JSON.stringify({ ...key, ...session, saved: now() })}\n`);
+      if (swept) return;
+      swept = true;
+      await sweep(directory, now() - LIFETIME);
     },
     async forget(key) {
       const path = fileOf(key);
@@ -40,6 +44,19 @@ export function createUploadSessions(directory: string, now: () => number = Date
       }
     },
   };
+}
+
+/** Removes sessions, and what crashes left of them, that were last written before `oldest`. */
+async function sweep(directory: string, oldest: number): Promise<void> {
+  try {
+    for (const name of await readdir(directory)) {
+      const path = join(directory, name);
+      const found = await present(lstat(path));
+      if (found?.isFile() === true && found.mtimeMs < oldest) await present(unlink(path));
+    }
+  } catch (error) {
+    throw diskError(directory, error);
+  }
 }
 
 /** After a crash a file may hold anything, bytes that are no text too. */

@@ -13,6 +13,12 @@ import { pourBlocks } from "../source-body.ts";
 /** Bytes of a last part that are kept in memory: its request names the digest of all, so it is hashed before it is sent. */
 const LARGEST_KEPT = 8 * 1024 * 1024;
 
+/** Bytes a millisecond: a tenth of what is hashed in one. */
+const SLOW = 128 * 1024;
+
+/** Milliseconds to go. */
+const LONG = 2_000;
+
 export interface LastPart {
   readonly digest: Digest;
   readonly body: Body;
@@ -25,7 +31,7 @@ export class HashedSource implements AsyncDisposable {
   readonly #hash = createHash("sha256");
   /** Instead of `#hash`, where a thread is worth it. */
   readonly #ring: HashRing | undefined;
-  /** Hashing on its own, by `hashAhead`. */
+  /** Hashing on its own, by `paced`. */
   #ahead: Promise<Digest> | undefined;
   /** Memory for bytes that the ring does not want. */
   readonly #spare = twoBlocks();
@@ -86,11 +92,13 @@ export class HashedSource implements AsyncDisposable {
   }
 
   /**
-   * From now on the hashing does not wait for the sending: where that is slow, the digest is worth having early. What is left is
-   * read twice, the second time out of the page cache.
+   * Told what it took to send bytes `start` up to `end`. Where that is slow, the digest is worth having before all is sent: from
+   * then on the hashing does not wait for the sending. What is left is read twice, the second time out of the page cache.
    */
-  hashAhead(): void {
-    if (this.#ring === undefined || this.#digest !== undefined || this.#ahead !== undefined) return;
+  paced(start: number, end: number, milliseconds: number): void {
+    const sent = end - start;
+    const slow = sent < SLOW * milliseconds && (this.#source.size - end) * milliseconds > LONG * sent;
+    if (!slow || this.#ring === undefined || !this.#hashing) return;
     this.#ahead = this.#hashRest(this.#ring);
     // Reported by `learn`.
     this.#ahead.catch(() => undefined);

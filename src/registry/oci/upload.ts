@@ -51,9 +51,6 @@ export interface BlobResult {
   readonly transfer: PushResult["transfer"];
 }
 
-/** Bytes a millisecond: a tenth of what is hashed. Below that, the digest is worth having before all is sent. */
-const SLOW = 128 * 1024;
-
 /** A server that forgets session after session is not going to take the blob. */
 const MOST_SETBACKS = 3;
 /**
@@ -94,7 +91,7 @@ class Uploader {
     const { api, path, source, rule, sessions, call } = upload;
     this.#upload = upload;
     this.#retry = api.retryPolicy(`upload to ${api.host}/${path}`, call);
-    this.#saved = new SavedSession(api, path, source, sessions, call);
+    this.#saved = new SavedSession(api, path, [bytes.digest, source.identity], sessions, call);
     this.#bytes = bytes;
     this.#mode = rule.mode;
     this.#chunkSize = rule.chunkSize;
@@ -222,7 +219,7 @@ class Uploader {
     const body = await this.#bytes.part(start, end);
     const began = performance.now();
     const answer = await patchUpload(api, location, { start, end, body }, call);
-    if (end - start < SLOW * (performance.now() - began)) this.#bytes.hashAhead();
+    this.#bytes.paced(start, end, performance.now() - began);
     this.#takesChunks = true;
     this.#location = answer.location;
     const { held } = answer;
