@@ -226,6 +226,16 @@ describe("a range", () => {
     const failure = await failureOf(client.registry.read(image, { start: 100 }, client.call));
     expect(failure.code).toBe(code);
   });
+
+  it("that comes unasked is refused without its bytes in the message", async () => {
+    const registry = await quirky();
+    const faults = await faultsBefore(registry);
+    faults.on({ path: /blobs/ }, forgedRange(`bytes 100-${SIF.length - 1}/${SIF.length}`));
+    const { client, image } = await imageAt(registry, faults);
+    const failure = await failureOf(client.registry.read(image, { start: 0 }, client.call));
+    expect(failure.code).toBe("REPLY_INVALID");
+    expect(failure.message).toMatch(/^127\.0\.0\.1:\d+ was asked for bytes 0-\d+ of .* and sent bytes 100-\d+\/\d+$/);
+  });
 });
 
 describe("a list", () => {
