@@ -207,7 +207,13 @@ export async function learnSize(
   found: Found,
   call: Call,
 ): Promise<number | undefined> {
-  const { total, body } = await readImage(api, image, found, { start: 0, end: 1 }, call);
-  body.destroy();
-  return total;
+  try {
+    const { total, body } = await readImage(api, image, found, { start: 0, end: 1 }, call);
+    body.destroy();
+    return total;
+  } catch (error) {
+    // Of nothing there is no first byte.
+    if (error instanceof SregistryError && error.status === 416) return 0;
+    throw error;
+  }
 }
