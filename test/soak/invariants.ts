@@ -106,7 +106,7 @@ export function watch(path: string, right: readonly Buffer[], mayBeAbsent: boole
       if (found !== undefined && !right.some((bytes) => bytes.equals(found))) {
         throw new Broken(`${path} shows wrong bytes: ${found.length} of them, ${digestOf(found)}`);
       }
-      await sleep(5 + (found?.length ?? 0) / 400_000);
+      await sleep(10 + (found?.length ?? 0) / 200_000);
     }
   })();
   // It is told when the round looks.

@@ -94,7 +94,7 @@ const VERBS: readonly Verb[] = [
 ];
 const KILLED: readonly Verb[] = ["killed pull", "killed pull", "killed get", "killed push"];
 /** Processes take two orders of magnitude longer. */
-const KILLED_SHARE = 0.03;
+const KILLED_SHARE = 0.015;
 
 function many(count: number, item: Verb): readonly Verb[] {
   return Array.from({ length: count }, () => item);

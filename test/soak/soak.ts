@@ -19,11 +19,11 @@ const SEED = setting("SEED") ?? randomInt(1_000_000_000);
 const SECONDS = setting("SECONDS") ?? 60;
 const ONLY = setting("ROUND");
 /** Rounds at a time. */
-const LANES = 6;
+const LANES = 12;
 /** Rounds that are over but for looking for requests that come late. */
 const MOST_LINGERING = 48;
 /** Times that everything is let go of, and memory is looked at. */
-const PHASES = 5;
+const PHASES = 3;
 const MIB = 1024 * 1024;
 /** Bytes that may be held more at the end than after the first phases, when all code is loaded and every pool is filled. */
 const HELD = 64 * MIB;
