@@ -2,26 +2,32 @@
 import { createHash } from "node:crypto";
 import { lstat, mkdir, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { pid } from "node:process";
 import { count, type Decoder, field, list, object, optional, parseJson, string } from "../decode.ts";
 import { isCode } from "../errors.ts";
 import { writeFileAtomic } from "./atomic.ts";
 import { diskError, isSystemError, present } from "./disk.ts";
+import { decodeOwner, lifeOf, newOwner, type Owner } from "./owner.ts";
 import { readSmallFile } from "./small-file.ts";
 import type { SavedParts, UploadKey, UploadPart, UploadSession, UploadSessions } from "./upload-session.ts";
 
 /** Milliseconds: registry:2 purges unfinished uploads after a week (storage.maintenance.uploadpurging). */
 const LIFETIME = 7 * 24 * 60 * 60 * 1000;
 
+/** Milliseconds: a session is saved after each chunk, so one of another host that is older most likely has nobody at it. */
+const SIGN_OF_LIFE = 60 * 1000;
+
 export function createUploadSessions(directory: string, now: () => number = Date.now): UploadSessions {
   let swept = false;
+  let me: Promise<Owner> | undefined;
   const fileOf = (key: UploadKey): string => join(directory, `${fingerprint(key)}.json`);
   return {
     async load(key) {
       const text = await readTorn(fileOf(key));
       const session = text === undefined ? undefined : decode(text);
       if (session === undefined || now() - session.saved >= LIFETIME) return undefined;
-      const { saved: _saved, ...rest } = session;
-      return rest;
+      const { saved, owner, ...rest } = session;
+      return owner !== undefined && (await isBusy(owner, now() - saved)) ? undefined : rest;
     },
     async save(key, session) {
       const path = fileOf(key);
@@ -30,7 +36,8 @@ export function createUploadSessions(directory: string, now: () => number = Date
       } catch (error) {
         throw diskError(path, error);
       }
-      await writeFileAtomic(path, `${JSON.stringify({ ...key, ...session, saved: now() })}\n`);
+      me ??= newOwner();
+      await writeFileAtomic(path, `${JSON.stringify({ ...key, ...session, saved: now(), owner: await me })}\n`);
       if (swept) return;
       swept = true;
       await sweep(directory, now() - LIFETIME);
@@ -44,6 +51,13 @@ export function createUploadSessions(directory: string, now: () => number = Date
       }
     },
   };
+}
+
+/** True while another process is at it: two that send to one upload would ruin it for each other. */
+async function isBusy(owner: Owner, age: number): Promise<boolean> {
+  const life = await lifeOf(owner);
+  if (life === "unknown") return age < SIGN_OF_LIFE;
+  return life === "lives" && owner.pid !== pid;
 }
 
 /** Removes sessions, and what crashes left of them, that were last written before `oldest`. */
@@ -92,8 +106,15 @@ const part: Decoder<UploadPart> = (value, where) => {
   return { number: field(json, "number", count, where), token: field(json, "token", string, where) };
 };
 
+interface Saved extends UploadSession {
+  /** By our clock, in milliseconds. */
+  readonly saved: number;
+  /** Who was at it; undefined in files of older versions. */
+  readonly owner: Owner | undefined;
+}
+
 /** Undefined for a file that a crash or another version left: the upload then starts anew. */
-function decode(text: string): (UploadSession & { readonly saved: number }) | undefined {
+function decode(text: string): Saved | undefined {
   try {
     const json = object(parseJson(text, "session"), "session");
     const multipart = field(json, "multipart", optional(parts), "session");
@@ -102,6 +123,7 @@ function decode(text: string): (UploadSession & { readonly saved: number }) | un
       location: field(json, "location", string, "session"),
       offset: field(json, "offset", count, "session"),
       saved: field(json, "saved", count, "session"),
+      owner: decodeOwner(JSON.stringify(json["owner"] ?? null)),
     };
   } catch (error) {
     if (isCode(error, "REPLY_INVALID")) return undefined;

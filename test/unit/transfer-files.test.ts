@@ -1,4 +1,5 @@
 /** The small parts of the transfer room: digests of prefixes, sources, readers by ranges, saved sessions. */
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   appendFile,
@@ -6,6 +7,7 @@ import {
   mkdtemp,
   open,
   readdir,
+  readFile,
   rename,
   rm,
   stat,
@@ -237,6 +239,43 @@ describe("saved upload sessions", () => {
     expect(await sessions.load(key)).toEqual(session);
     now += 1;
     expect(await sessions.load(key)).toBeUndefined();
+  });
+
+  it("that are a week old are swept when another one is kept", async () => {
+    await createUploadSessions(state()).save(key, session);
+    const [old = ""] = await readdir(state());
+    await utimes(join(state(), old), 1, 1);
+    await createUploadSessions(state()).save({ ...key, source: "4:5:6" }, session);
+    const left = await readdir(state());
+    expect([left.length, left.includes(old)]).toEqual([1, false]);
+  });
+
+  it("are nothing to others while a process that lives is at them", async () => {
+    const saved = Date.now();
+    const sessions = createUploadSessions(state(), () => saved + 30_000);
+    await sessions.save(key, session);
+    const path = join(state(), (await readdir(state()))[0] ?? "");
+    const entry: { owner: object } = JSON.parse(await readFile(path, "utf8"));
+    const left = async (owner: object, age: number) => {
+      await writeFile(
+        path,
+        JSON.stringify({ ...entry, saved: saved + 30_000 - age, owner: { ...entry.owner, ...owner } }),
+      );
+      return (await sessions.load(key)) !== undefined;
+    };
+    const sleeper = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"]);
+    try {
+      const stat = await readFile(`/proc/${sleeper.pid}/stat`, "utf8");
+      const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+      expect(await left({ pid: sleeper.pid, start }, 3_600_000)).toBe(false);
+      // The pid was given to another process since.
+      expect(await left({ pid: sleeper.pid, start: "1" }, 0)).toBe(true);
+    } finally {
+      sleeper.kill();
+    }
+    expect(await left({ host: "another" }, 59_000)).toBe(false);
+    expect(await left({ host: "another" }, 61_000)).toBe(true);
+    expect(await left({}, 0)).toBe(true);
   });
 
   it.each([
