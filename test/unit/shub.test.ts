@@ -358,6 +358,15 @@ describe("the image", () => {
     expect(hub.requests).toHaveLength(2);
   });
 
+  it("that comes as a part though all was asked for is refused without its bytes in the message", async () => {
+    hub.on({ path: /^\/api/ }, json(200, manifest()));
+    hub.on({}, reply(206, { headers: { "content-range": "bytes 0-4/5" }, body: BYTES.subarray(0, 5) }));
+    expect(await failureOf(read())).toEqual({
+      code: "REPLY_INVALID",
+      message: `${hub.host} sent a part of shub://lab/app:v1, which was to come as a whole`,
+    });
+  });
+
   it("is no web page", async () => {
     hub.on({ path: /^\/api/ }, json(200, manifest()));
     hub.on({}, reply(200, { headers: { "content-type": "text/html" }, body: "<h1>Log in</h1>" }));

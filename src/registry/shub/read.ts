@@ -25,7 +25,7 @@ export async function readImage(
   const response = await hub.transport.send({
     method: "GET",
     url,
-    accept: ranged ? [200, 206, 403, 404, 500] : [200, 403, 404, 500],
+    accept: [200, 206, 403, 404, 500],
     headers: ranged ? { range: `bytes=${start}-${end === undefined ? "" : end - 1}` } : {},
     auth: { kind: "none" },
     retry: "safe",
@@ -37,6 +37,14 @@ export async function readImage(
   if (isHtml(response)) {
     await discard(response);
     throw new SregistryError("REPLY_INVALID", `${response.url.host} sent a web page where ${name} was expected`);
+  }
+  // Of an image without a digest nothing else tells that it is not whole; and words are not looked for in its bytes.
+  if (!ranged && response.status === 206) {
+    await discard(response);
+    throw new SregistryError(
+      "REPLY_INVALID",
+      `${response.url.host} sent a part of ${name}, which was to come as a whole`,
+    );
   }
   return rangedPart(response, { start, size: image.size, ...(end === undefined ? {} : { end }) }, name);
 }
