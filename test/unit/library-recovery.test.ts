@@ -68,6 +68,20 @@ describe.each(["srs", "sylabs"] as const)("the end of an upload at a library lik
     expectThere(peer, bytes, "1.0");
   });
 
+  it.each([404, 409])(
+    "that went on behind a lost answer is over when it is sent again, and a %i is no failure",
+    async (status) => {
+      const { peer, client, sessions } = await site(kind);
+      peer.faults.on({ ...CLOSE, times: 1 }, lost);
+      peer.faults.on(CLOSE, reply(status));
+      const looking = { method: "GET", path: /\/v1\/images\/.*sha256\./, when: () => peer.faults.count(CLOSE) === 1 };
+      peer.faults.on(looking, reply(404));
+      expect((await client.push(NAME, IMAGE)).transfer).toBe("uploaded");
+      expect([peer.faults.count(CLOSE), sessions.kept.size]).toEqual([2, 0]);
+      expectThere(peer, IMAGE, "1.0");
+    },
+  );
+
   it("that has not worked is sent again, and the parts are not", async () => {
     const { peer, client } = await site(kind);
     peer.faults.on({ ...CLOSE, times: 1 }, reply(502));

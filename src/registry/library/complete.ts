@@ -54,12 +54,17 @@ export async function complete(upload: ImageUpload, action: string, json: object
     log: call.log,
     limits,
   });
+  /** Why the last one may have worked. */
+  let unsure: unknown;
   for (;;) {
     try {
       return await readCompleted(api, await api.send({ ...request, retry: "never" }, call));
     } catch (error) {
-      if (isTransient(error) && (await hasArrived(upload))) return {};
-      await retry.next(error);
+      // An end that goes on behind a lost answer, or is through, is unknown or refused when it is sent again.
+      const isOver = unsure !== undefined && isCode(error, "NOT_FOUND", "CONFLICT");
+      if ((isOver || isTransient(error)) && (await hasArrived(upload))) return {};
+      if (!isOver) unsure = error;
+      await retry.next(unsure);
     }
   }
 }
