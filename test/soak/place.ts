@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { silentLog } from "../../src/call.ts";
 import { createTransport } from "../../src/http/index.ts";
+import type { Transport } from "../../src/http/transport.ts";
 import { parseHost } from "../../src/reference/host.ts";
 import { createLibraryRegistry } from "../../src/registry/library/index.ts";
 import { createLocalRegistry, openStore } from "../../src/registry/local/index.ts";
@@ -29,6 +30,14 @@ const LATE = 1_300;
 /** The name of an image in the store, however it came there. */
 export function storedName(tag: string, path = "lab/image"): string {
   return `local://${path}:${tag}`;
+}
+
+/** A closing request may wait for a quarter of an hour, and nobody soaks that long. */
+function hurried(transport: Transport): Transport {
+  return {
+    send: ({ headersTimeout: _longer, ...request }) => transport.send(request),
+    close: () => transport.close(),
+  };
 }
 
 /** What one try is made with; it is let go of when the try is over. */
@@ -88,7 +97,7 @@ export class Place {
     this.#clients += 1;
     const userAgent = `soak/${this.#clients}`;
     const timeouts = this.#calm ? PATIENT : HASTY;
-    const transport = createTransport({ userAgent, retry: RETRY, timeouts });
+    const transport = hurried(createTransport({ userAgent, retry: RETRY, timeouts }));
     const registry = (kind: Kind, place: Place = this): Registry => place.#registry(kind, transport, sessions);
     try {
       return await work({ registry });
@@ -114,7 +123,7 @@ export class Place {
     if (late > 0) throw new Broken(`${late} requests went out after all was over`);
   }
 
-  #registry(kind: Kind, transport: ReturnType<typeof createTransport>, sessionDirectory: string): Registry {
+  #registry(kind: Kind, transport: Transport, sessionDirectory: string): Registry {
     const base = this.faults.url;
     const sessions = createUploadSessions(join(sessionDirectory, "sessions"));
     if (kind === "local") return this.store;

@@ -127,7 +127,7 @@ export function planOf(seed: number, round: number): Plan {
 }
 
 function kindFor(verb: Verb, draw: Dice): Kind {
-  if (verb.startsWith("killed")) return "oras";
+  if (verb.startsWith("killed")) return draw.pick(["oras", "oras", "library"]);
   if (verb === "push" || verb === "race")
     return draw.pick(["oras", "oras", "oras", "library", "parts", "parts", "local"]);
   // shub promises no digest, and what has none is in no cache.

@@ -33,12 +33,12 @@ export async function killed(plan: Plan, directory: string, place: Place, bytes:
   const words = {
     "killed pull": ["pull", "-o", target, name],
     "killed get": ["get", name],
-    "killed push": ["push", "--any-file", join(directory, "source.sif"), name],
+    "killed push": ["push", "--any-file", "-U", join(directory, "source.sif"), name],
   }[plan.verb as "killed pull"];
   place.misbehave(plan);
   const rate = Math.max(1024 * 1024, plan.size / DURATION);
-  place.faults.on({ method: "GET", path: /\/blobs\// }, slow(rate));
-  place.faults.on({ path: /\/uploads\// }, (exchange) => exchange.forward({ requestBody: slowly(rate) }));
+  place.faults.on({ method: "GET", path: /\/blobs\/|\/v1\/imagefile\// }, slow(rate));
+  place.faults.on({ path: /\/uploads\/|_upload/ }, (exchange) => exchange.forward({ requestBody: slowly(rate) }));
   await using _watcher = watch(target, [bytes], true);
 
   const check = async ({ status, stdout, stderr }: Run, kill?: Kill): Promise<void> => {

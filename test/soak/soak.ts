@@ -1,6 +1,6 @@
 /** Random transfers over a network that misbehaves, for a while: `npm run soak`. Only invariants are asserted. */
 import { randomInt } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -28,6 +28,8 @@ const MIB = 1024 * 1024;
 /** Bytes that may be held more at the end than after the first phases, when all code is loaded and every pool is filled. */
 const HELD = 64 * MIB;
 const RESIDENT = 384 * MIB;
+/** Some are the runner's, and Node's own come late. */
+const DESCRIPTORS = 8;
 
 let root: string;
 const stray: unknown[] = [];
@@ -98,12 +100,14 @@ function told({ plan, error }: Failure): string {
   return `${what}\nagain: npm run soak -- --seed ${plan.seed} --round ${plan.round}\n${JSON.stringify(plan)}\n${inspect(error)}`;
 }
 
-/** Bytes that are held, and that the process has, after a collection of garbage. */
-function memory(): { readonly held: number; readonly resident: number } {
+/** What the process has when nothing goes on: bytes that are held, all its bytes, and descriptors. */
+async function belongings() {
   globalThis.gc?.();
   globalThis.gc?.();
   const { heapUsed, external, rss } = process.memoryUsage();
-  return { held: heapUsed + external, resident: rss };
+  // Only Linux tells.
+  const files = await readdir("/proc/self/fd").catch(() => []);
+  return { held: heapUsed + external, resident: rss, files: files.length };
 }
 
 it(
@@ -111,23 +115,25 @@ it(
   async () => {
     const soak = new Soak();
     const began = Date.now();
-    const memories: ReturnType<typeof memory>[] = [];
+    const memories: Awaited<ReturnType<typeof belongings>>[] = [];
     for (let phase = 1; phase <= PHASES; phase += 1) {
       await soak.until(began + (SECONDS * 1000 * phase) / PHASES);
-      memories.push(memory());
+      memories.push(await belongings());
     }
     const seconds = (Date.now() - began) / 1000;
     const per = (soak.rounds / seconds).toFixed(1);
     process.stdout.write(
       `seed ${SEED}: ${soak.rounds} rounds, ${soak.transfers} transfers in ${seconds.toFixed(0)} s (${per} rounds a second); ` +
         `held ${memories.map(({ held }) => Math.round(held / MIB)).join(" ")} MiB, ` +
-        `resident ${memories.map(({ resident }) => Math.round(resident / MIB)).join(" ")} MiB\n`,
+        `resident ${memories.map(({ resident }) => Math.round(resident / MIB)).join(" ")} MiB, ` +
+        `${memories.map(({ files }) => files).join(" ")} descriptors\n`,
     );
     const [first, second] = memories;
     const last = memories.at(-1);
     if (first === undefined || second === undefined || last === undefined) throw new Error("memory was not looked at");
     expect(last.held).toBeLessThan(Math.max(first.held, second.held) + HELD);
     expect(last.resident).toBeLessThan(Math.max(first.resident, second.resident) + RESIDENT);
+    expect(last.files).toBeLessThan(Math.max(first.files, second.files) + DESCRIPTORS);
     expect(stray).toEqual([]);
   },
   SECONDS * 1000 + 300_000,
