@@ -112,6 +112,13 @@ describe("a large file", () => {
     expect(held(registry)).toBe(true);
   });
 
+  it.each([1, 2, 3])("gets a new token each time that one runs out, after %d requests", async (tokenUses) => {
+    const registry = await quirky({ ...DISTRIBUTION_3, tokenUses });
+    const source = await openFileSource(file);
+    expect(await clientOf(registry).push("lab/tool:1", source)).toMatchObject({ digest: DIGEST });
+    expect(held(registry)).toBe(true);
+  });
+
   it("goes in one request where chunks are refused, read no more than twice", async () => {
     const registry = await quirky({ refusesPatch: 405 });
     const { source, read } = counted(await openFileSource(file));
