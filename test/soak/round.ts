@@ -2,18 +2,15 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createCache } from "../../src/cache/cache.ts";
-import { silentLog } from "../../src/call.ts";
 import { copy } from "../../src/client/copy.ts";
 import { type ErrorCode, SregistryError } from "../../src/errors.ts";
-import { readImageMetadata } from "../../src/image/read.ts";
 import { type Digest, digestOf } from "../../src/reference/digest.ts";
-import { capability, type Registry } from "../../src/registry/registry.ts";
-import { openDigestMemo } from "../../src/transfer/digest-memo.ts";
+import { parseTag } from "../../src/reference/name.ts";
+import type { PlacedReference, Reference } from "../../src/reference/reference.ts";
+import type { Registry } from "../../src/registry/registry.ts";
 import { downloadToFile } from "../../src/transfer/download.ts";
-import { fileReader, openFileSource } from "../../src/transfer/file-source.ts";
 import { callWith } from "../support/copying.ts";
-import { makeSif } from "../support/sif.ts";
-import { bytesOf } from "./dice.ts";
+import { fileOf, imageOf, pushFile, storeImage } from "./images.ts";
 import {
   Broken,
   named,
@@ -30,8 +27,7 @@ import { type Client, Place, RETRY, storedName } from "./place.ts";
 import type { Plan } from "./plan.ts";
 import { killed } from "./processes.ts";
 
-/** Bytes before the content. */
-const SIF_HEAD = 128 + 2 * 585;
+/** The machine may be another. */
 const RESOLVE = { architecture: "amd64" };
 
 /** Work that goes on when the round is over: looking for requests that come late. */
@@ -70,11 +66,8 @@ class Round {
     this.#place = place;
   }
 
-  /** A SIF of exactly so many bytes, or where they are too few for one, any bytes. */
   image(which: string): Buffer {
-    const { seed, round, size } = this.#plan;
-    if (size < SIF_HEAD) return bytesOf(size, seed, round, which);
-    return makeSif([{ type: 0x4004, content: bytesOf(size - SIF_HEAD, seed, round, which) }]);
+    return imageOf(this.#plan, which);
   }
 
   /** Every try is with a client of its own; faults last until the last one, which has to succeed throughout. */
@@ -216,8 +209,8 @@ class Round {
         const from = client.registry(kind);
         const into = client.registry(to, destination);
         const services = {
-          place: async (reference: ReturnType<typeof named>) => reference,
-          open: async ({ path }: { readonly path: string }) => (path.includes("copied/") ? into : from),
+          place: async (reference: Reference) => placedOnly(reference),
+          open: async ({ path }: PlacedReference) => (path.includes("copied/") ? into : from),
         };
         const input = {
           ...RESOLVE,
@@ -226,7 +219,7 @@ class Round {
           anyFile: true,
           allowUnsigned: true,
         };
-        return [copy(services as never, { ...input, tags: ["1" as never] }, callWith(signal))];
+        return [copy(services, { ...input, tags: [parseTag("1")] }, callWith(signal))];
       },
       async (outcomes) => {
         const found = await stored(destination.store, storedName("1", "copied/image"));
@@ -236,6 +229,11 @@ class Round {
       [other],
     );
   }
+}
+
+function placedOnly(reference: Reference): PlacedReference {
+  if (reference.scheme === undefined) throw new Error("a name without a scheme");
+  return reference;
 }
 
 function isDone<T>(outcome: Outcome<T>): outcome is Extract<Outcome<T>, { readonly error?: undefined }> {
@@ -249,28 +247,4 @@ function interruption(): SregistryError {
 function requireOne(digest: Digest, images: readonly Buffer[], what: string): void {
   if (!images.some((bytes) => digestOf(bytes) === digest))
     throw new Broken(`${what} is ${digest}, which nobody pushed`);
-}
-
-async function fileOf(directory: string, name: string, bytes: Buffer): Promise<string> {
-  const file = join(directory, name);
-  await writeFile(file, bytes);
-  return file;
-}
-
-/** Straight into the store, past the network. */
-async function storeImage(place: Place, tag: string, bytes: Buffer, directory: string): Promise<void> {
-  const file = await fileOf(directory, `stored${tag}.sif`, bytes);
-  await pushFile(place.store, storedName(tag), file, directory, new AbortController().signal);
-}
-
-export async function pushFile(registry: Registry, name: string, file: string, directory: string, signal: AbortSignal) {
-  const reference = named(name);
-  if (reference.selector.kind !== "tag") throw new Error(`${name} has no tag`);
-  const source = await openFileSource(file, openDigestMemo(join(directory, "digests"), silentLog));
-  await using reader = await fileReader(file);
-  const metadata = source.size < SIF_HEAD ? undefined : await readImageMetadata(reader);
-  return await capability(registry, "push")(
-    { reference, tags: [reference.selector.tag], source, title: basename(file), metadata, plainManifest: false },
-    callWith(signal),
-  );
 }
