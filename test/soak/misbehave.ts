@@ -29,11 +29,17 @@ const WHERE: Readonly<Record<FaultPlan["where"], Match>> = {
   any: {},
 };
 
+/** Whatever a server says of a document that is none is the right answer. */
+const IMAGE_SENT: Match = {
+  path: /\/blobs\/uploads\/.|\/_upload\//,
+  when: ({ method }) => /^(?:PUT|PATCH)$/.test(method),
+};
+
 /** As long as `lasts` says so. */
 export function misbehave(faults: Faults, upstream: string, { faults: plans, size }: Plan, lasts: () => boolean): void {
   for (const plan of plans) {
     const { skip, times } = plan;
-    const where = WHERE[plan.where];
+    const where = plan.what === "wrong byte sent" ? IMAGE_SENT : WHERE[plan.where];
     const when = (request: SeenRequest): boolean => lasts() && (where.when?.(request) ?? true);
     faults.on({ ...where, when, skip, times }, faultFor(plan, upstream, size));
   }
