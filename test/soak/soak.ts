@@ -95,7 +95,9 @@ class Soak {
   }
 }
 
-function told({ plan, error }: Failure): string {
+function told({ plan, error: whole }: Failure): string {
+  // A watcher may have seen it, too.
+  const error = whole instanceof Error && "suppressed" in whole ? whole.suppressed : whole;
   const what = error instanceof Broken ? error.message : "an error out of the soak itself";
   return `${what}\nagain: npm run soak -- --seed ${plan.seed} --round ${plan.round}\n${JSON.stringify(plan)}\n${inspect(error)}`;
 }
