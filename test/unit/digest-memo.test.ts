@@ -15,15 +15,21 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { silentLog } from "../../src/call.ts";
+import { silentLog, silentProgress } from "../../src/call.ts";
 import { digestOf } from "../../src/reference/digest.ts";
+import { parseTag } from "../../src/reference/name.ts";
+import { parseReference } from "../../src/reference/parse.ts";
+import { createLocalRegistry, openStore } from "../../src/registry/local/index.ts";
+import { capability } from "../../src/registry/registry.ts";
 import { type DigestMemo, openDigestMemo, stampOf } from "../../src/transfer/digest-memo.ts";
 import { openFileSource } from "../../src/transfer/file-source.ts";
+import type { Source } from "../../src/transfer/source.ts";
 import { lookAtTarget } from "../../src/transfer/target.ts";
 
 const SIZE = 16 * 1024 * 1024;
 const DIGEST = digestOf("what the caller hashed");
 const { signal } = new AbortController();
+const call = { signal, progress: silentProgress, log: silentLog };
 
 let directory: string;
 let folder: string;
@@ -149,6 +155,21 @@ describe("a file as the source of a push", () => {
     const first = await openFileSource(file, memo);
     await first.learned?.(DIGEST);
     expect(await found()).toBeUndefined();
+  });
+});
+
+describe("a push to the local store", () => {
+  it("of a file that it has had before reads nothing, whatever it is called", async () => {
+    const registry = createLocalRegistry(openStore(join(directory, "registry")));
+    const push = async (name: string, from: Source) => {
+      const reference = parseReference(`local://lab/tool:${name}`);
+      if (reference.scheme !== "local") throw new Error("not local");
+      const request = { reference, tags: [parseTag(name)], source: from, title: "tool.sif", metadata: undefined };
+      return await capability(registry, "push")({ ...request, plainManifest: false }, call);
+    };
+    await push("1", await openFileSource(file, memo));
+    const again = { ...(await openFileSource(file, memo)), open: () => expect.fail("it is read") };
+    expect(await push("2", again)).toMatchObject({ transfer: "present", digest: digestOf(await readFile(file)) });
   });
 });
 

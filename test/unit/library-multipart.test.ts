@@ -4,12 +4,16 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SregistryError } from "../../src/errors.ts";
+import { parseTag } from "../../src/reference/name.ts";
+import { parseReference } from "../../src/reference/parse.ts";
+import { capability } from "../../src/registry/registry.ts";
 import { createUploadSessions } from "../../src/transfer/sessions.ts";
 import { delay, reply } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
 import { type LibraryClient, type LibraryClientOptions, libraryClient } from "../support/library-caller.ts";
 import { hashOf, type Kind, LIBRARY_TOKEN, type LibraryPeer, startLibraryPeer } from "../support/library-kinds.ts";
-import { countingSource } from "../support/oci-client.ts";
+import { countingSource, METADATA } from "../support/oci-client.ts";
 
 /** Three parts of 1000 bytes and one of 500. */
 const IMAGE = randomBytes(3_500);
@@ -240,6 +244,28 @@ describe("a second process", () => {
     expect(peer.story().filter((line) => line.startsWith("POST /v2/imagefile"))).toEqual([]);
     expect(stored(peer)).toEqual(IMAGE);
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  it("(by SIGTERM) ends the parts that are on their way, and begins no other", async () => {
+    const { peer, client, later } = await site("sylabs");
+    peer.storage.faults.on({ method: "PUT" }, delay(100));
+    let begun = 0;
+    const finishing = async <T>(step: () => Promise<T>): Promise<T> => {
+      begun += 1;
+      if (begun > 3) throw new SregistryError("TERMINATED", "terminated");
+      return await step();
+    };
+    const request = { tags: [parseTag("1.0")], source: countingSource(IMAGE), title: "app.sif", metadata: METADATA };
+    const reference = parseReference(`library://${NAME}`);
+    if (reference.scheme !== "library") throw new Error(`${NAME} is at no library`);
+    const pushed = capability(client.registry, "push")(
+      { ...request, reference, plainManifest: false },
+      { ...client.call, finishing },
+    );
+    expect((await failureOf(pushed)).code).toBe("TERMINATED");
+    expect(sent(peer)).toEqual(["1 200", "2 200", "3 200"]);
+    expect((await later().push(NAME, IMAGE)).transfer).toBe("resumed");
+    expect(sent(peer)).toEqual(["1 200", "2 200", "3 200", "4 200"]);
   });
 
   it("begins anew at a server that has forgotten the upload", async () => {

@@ -207,7 +207,8 @@ class PartsUpload {
     const { api, source, call } = this.#upload;
     const lasting =
       isCode(error, "NETWORK", "TIMEOUT", "SERVER_ERROR", "RATE_LIMITED") && !this.#isUnknown(error, resumed);
-    const later = call.signal.aborted || isTransient(error) || lasting;
+    const stopped = call.signal.aborted || isCode(error, "INTERRUPTED", "TERMINATED");
+    const later = stopped || isTransient(error) || lasting;
     if (later && source.identity !== undefined && this.#done.size > 0) {
       call.log.info(
         `${this.#done.size} of ${this.#plan.parts} parts are at ${api.name}; the same command goes on from there`,
