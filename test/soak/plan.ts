@@ -80,6 +80,8 @@ export interface Plan {
   /** Milliseconds after which the first try is stopped. */
   readonly stop?: number;
   readonly kills: readonly Kill[];
+  /** An earlier pull of another image was killed beside the target. */
+  readonly abandoned: boolean;
 }
 
 /** Most are in this process, where thousands are made a minute. */
@@ -123,6 +125,7 @@ export function planOf(seed: number, round: number): Plan {
     faults: Array.from({ length: faultCount }, () => faultOf(draw, size, { sends, isShub: kind === "shub", isKilled })),
     ...(draw.chance(0.1) ? { stop: draw.whole(0, 120) } : {}),
     kills: isKilled ? Array.from({ length: draw.whole(1, 3) }, () => killOf(draw)) : [],
+    abandoned: draw.chance(0.2),
   };
 }
 

@@ -109,6 +109,7 @@ class Round {
     const target = join(files, "image.sif");
     await mkdir(files);
     if (verb !== "pull") await writeFile(target, old);
+    if (this.#plan.abandoned) await writeFile(join(files, ".image.sif.part-0123456789abcdef"), old);
     this.#place.misbehave(this.#plan);
     const one = async (registry: Registry, index: number, signal: AbortSignal) => {
       const call = callWith(signal);
