@@ -21,7 +21,7 @@ import {
 import type { FaultPlan, Plan } from "./plan.ts";
 
 const WHERE: Readonly<Record<FaultPlan["where"], Match>> = {
-  body: { method: "GET", path: /\/blobs\/|\/v1\/imagefile\/|\/download\// },
+  body: { method: "GET", path: /\/blobs\/(?!uploads\/)|\/v1\/imagefile\/|\/download\// },
   upload: {
     path: /\/uploads\/|imagefile|\/upload|\/manifests\//,
     when: ({ method }) => /^(?:POST|PUT|PATCH)$/.test(method),
