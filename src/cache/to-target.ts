@@ -1,14 +1,12 @@
 /** One copy at a time to one target, among processes: who comes later finds it done. */
-import { readdir, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { Call, Task } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
 import type { DigestMemo } from "../transfer/digest-memo.ts";
-import { present } from "../transfer/disk.ts";
 import { removeLeftovers } from "../transfer/leftovers.ts";
-import { withLock } from "../transfer/lock.ts";
-import { partialPath, partialPrefix } from "../transfer/partial.ts";
+import { type Held, withLock } from "../transfer/lock.ts";
+import { ownPath, partialPath } from "../transfer/partial.ts";
 import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "../transfer/target.ts";
 import { copyOut } from "./copy-out.ts";
 import type { Entry, ImageKey } from "./entries.ts";
@@ -33,8 +31,6 @@ export interface CopyOutcome {
 /** Milliseconds that another copy is waited for, and between two looks at most. */
 const LONGEST_WAIT = 60 * 60 * 1000;
 const LONGEST_PAUSE = 1_000;
-
-const COPY = ".copy";
 
 /**
  * Undefined when the target does not hold the image, and can be made.
@@ -85,11 +81,13 @@ async function copyUnderLock(
   const { target, force } = to;
   // The same as that of a download to this target.
   const partial = partialPath(target, entry.digest);
-  const copy = { entry, target, temporary: `${partial}${COPY}`, force, signal, task };
+  const copy = { entry, target, force, signal, task };
   for (;;) {
     const before = await entryAt(target);
     const changed = async () => ((await entryAt(target)) === before ? undefined : "changed");
-    const work = async () => (await changed()) ?? ((await copyOut(copy)) ? "copied" : "damaged");
+    // Under a name that no other process has, even where locks are given to everybody.
+    const work = async ({ id }: Held) =>
+      (await changed()) ?? ((await copyOut({ ...copy, temporary: ownPath(partial, id) })) ? "copied" : "damaged");
     const outcome = await withLock<"changed" | "copied" | "damaged">(`${partial}.lock`, work, {
       signal,
       timeoutMs: LONGEST_WAIT,
@@ -98,18 +96,9 @@ async function copyUnderLock(
       instead: changed,
     });
     if (outcome === "damaged") return undefined;
-    if (outcome === "copied") await ifPossible(() => clearBeside(target));
+    if (outcome === "copied") await ifPossible(() => removeLeftovers(target));
     if (outcome === "copied") return { outcome, size: entry.size };
     const there = await targetHolds(key, to, call);
     if (there !== undefined) return there;
   }
-}
-
-/** What downloads and copies that were killed left beside the target. */
-async function clearBeside(target: string): Promise<void> {
-  await removeLeftovers(target);
-  const names = await readdir(dirname(target));
-  const copies = names.filter((name) => name.startsWith(partialPrefix(target)) && name.endsWith(COPY));
-  const left = copies.filter((name) => !names.includes(name.replace(/\.copy$/, ".lock")));
-  for (const name of left) await present(unlink(join(dirname(target), name)));
 }

@@ -2,8 +2,7 @@
  * One image into one file. The contract (docs/architecture.md, "A pull"): under the target's name there is a complete,
  * verified file or what was there before; exit 0 means the first; an interruption costs nothing that was on disk.
  */
-import type { Stats } from "node:fs";
-import { lstat, stat, unlink } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Call, Log, Task } from "../call.ts";
 import { isCode, SregistryError, systemCode } from "../errors.ts";
@@ -17,7 +16,7 @@ import { DownloadRun, isResumable } from "./download-run.ts";
 import { journalPath } from "./journal.ts";
 import type { Parallel } from "./lanes.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { withLock } from "./lock.ts";
+import { type Held, withLock } from "./lock.ts";
 import { Onlooker } from "./onlooker.ts";
 import { PartialFile, partialPath } from "./partial.ts";
 import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "./target.ts";
@@ -82,9 +81,9 @@ async function fetchOrFind(download: Download, path: string, before: string, tas
   const { target, call } = download;
   for (let seen = before; ; ) {
     using onlooker = new Onlooker(path, task, call);
-    const work = async (): Promise<DownloadResult | undefined> => {
+    const work = async (held: Held): Promise<DownloadResult | undefined> => {
       onlooker[Symbol.dispose]();
-      return (await entryAt(target)) === seen ? await fetchUnderClaim(download, path, task) : undefined;
+      return (await entryAt(target)) === seen ? await fetchUnderClaim(download, path, held, task) : undefined;
     };
     const result = await withLock(`${path}.lock`, work, {
       signal: call.signal,
@@ -104,25 +103,18 @@ async function findPresent(download: Download, path: string): Promise<DownloadRe
   const there = await lookAtTarget(download, call.signal, download.memo);
   if (there === undefined) return undefined;
   const { digest, stat: found } = there;
-  await clearNames(path, found);
+  // A process that was killed while it gave the file its name left it with both, or its journal.
+  const left = found.nlink > 1 || (await present(lstat(journalPath(path)))) !== undefined;
+  if (left) await clearAway(target, call.log);
   return { path: target, digest, size: found.size, transferred: 0, outcome: "present" };
 }
 
-/** A process that was killed while it gave the file its name left it with both, or its journal. */
-async function clearNames(partial: string, found: Stats): Promise<void> {
-  const there = await present(lstat(partial));
-  if (there !== undefined && (found.nlink === 1 || there.ino !== found.ino)) return;
-  if (there !== undefined) await present(unlink(partial));
-  const journal = journalPath(partial);
-  if ((await present(lstat(journal)))?.isFile()) await present(unlink(journal));
-}
-
-async function fetchUnderClaim(download: Download, path: string, task: Task): Promise<DownloadResult> {
+async function fetchUnderClaim(download: Download, path: string, held: Held, task: Task): Promise<DownloadResult> {
   const { image, target, call } = download;
   const algorithm = image.digest === undefined ? "sha256" : digestAlgorithm(image.digest);
-  const { uid } = await stat(`${path}.lock`);
   const { digest, size } = image;
-  await using partial = await PartialFile.open(path, { algorithm, digest, size, owner: uid, signal: call.signal });
+  const { signal } = call;
+  await using partial = await PartialFile.open(path, { algorithm, digest, size, signal, held });
   try {
     const result = await new DownloadRun(download, partial, task).run();
     await clearAway(target, call.log);

@@ -10,6 +10,8 @@ import { openOwn, readOwn } from "./own-file.ts";
 import { type Range, Ranges } from "./ranges.ts";
 
 export interface JournalEntry {
+  /** Which partial it is of: the id of the process that has it, or had it. */
+  readonly id: string;
   /** Of the image that the partial is of. */
   readonly digest: string | undefined;
   /** Bytes of that image. */
@@ -55,6 +57,7 @@ const range: Decoder<Range> = (value, where) => {
 const decode: Decoder<JournalEntry> = (value, where) => {
   const json = object(value, where);
   return {
+    id: field(json, "id", string, where),
     digest: field(json, "digest", optional(string), where),
     size: field(json, "size", optional(count), where),
     done: new Ranges(field(json, "done", list(range), where)),
@@ -72,7 +75,7 @@ export class Journal implements AsyncDisposable {
   #busy = false;
   #failure: { readonly error: unknown } | undefined;
 
-  /** `owner` as PartialFile.open has it. */
+  /** `owner`: as Held has it. */
   constructor(partial: string, owner: number) {
     this.#path = journalPath(partial);
     this.#owner = owner;

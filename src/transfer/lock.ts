@@ -21,6 +21,16 @@ export interface LockOptions<T = never> {
   readonly instead?: (() => Promise<T | undefined>) | undefined;
 }
 
+/** A lock, to whoever holds it. */
+export interface Held {
+  /** Of the holder, and of no other. */
+  readonly id: string;
+  /** User id that this file system gives to files of ours (not always the process's: NFS maps root). */
+  readonly uid: number;
+  /** Whether whoever held or wanted this lock under another id has ended, or has given no sign of life for long. */
+  isGone(id: string): Promise<boolean>;
+}
+
 /** Milliseconds without a sign of life after which an owner of unknown life is taken for gone. */
 const STALE = 30_000;
 const SIGN_OF_LIFE = 5_000;
@@ -36,7 +46,11 @@ const queues = new Map<string, Promise<void>>();
  * Runs `work` while holding the lock file `path`, which is made for it and removed again.
  * @throws SregistryError LOCKED naming the holder when `timeoutMs` have passed; DISK when no lock can be made there.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions<T> = {}): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  work: (held: Held) => Promise<T>,
+  options: LockOptions<T> = {},
+): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
   const turn = unlessAborted(before, options.signal).then(() => locked(path, work, options));
   // Whoever comes next waits for everybody before, also when this caller gives up waiting.
@@ -66,7 +80,7 @@ async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefine
   }
 }
 
-async function locked<T>(path: string, work: () => Promise<T>, options: LockOptions<T>): Promise<T> {
+async function locked<T>(path: string, work: (held: Held) => Promise<T>, options: LockOptions<T>): Promise<T> {
   const owner = await newOwner();
   const claim = `${path}.${owner.id}`;
   const file = await openClaim(path, claim, owner);
@@ -77,7 +91,8 @@ async function locked<T>(path: string, work: () => Promise<T>, options: LockOpti
     const instead = await acquire(path, claim, options);
     if (instead !== undefined) return instead;
     try {
-      return await work();
+      const { uid } = await file.stat();
+      return await work({ id: owner.id, uid, isGone: (id) => isGone(path, id, { file, owner }) });
     } finally {
       // Another host may have taken the lock over while this process was suspended.
       if ((await ownerOf(path))?.id === owner.id) await present(unlink(path));
@@ -186,6 +201,22 @@ async function abandoned(path: string, claim: string, text: string | undefined):
   if (life === "lives") return undefined;
   if (life === "unknown" && !(await isOld(path, claim))) return undefined;
   return owner?.id ?? "torn";
+}
+
+/** `own`: our claim, whose time of change after a sign of life is the file server's time. */
+async function isGone(path: string, id: string, own: { readonly file: FileHandle; readonly owner: Owner }) {
+  const claim = `${path}.${id}`;
+  const claimed = await textOf(claim);
+  // A claim that took an abandoned lock over has only the lock's name left.
+  const holds = claimed === undefined && (await ownerOf(path))?.id === id;
+  if (claimed === undefined && !holds) return true;
+  const at = holds ? path : claim;
+  const other = decodeOwner(claimed ?? (await textOf(at)) ?? "");
+  const life = other === undefined ? "unknown" : await lifeOf(other);
+  if (life !== "unknown") return life === "gone";
+  await rewrite(own.file, own.owner);
+  const [theirs, now] = await Promise.all([present(stat(at)), own.file.stat()]);
+  return theirs === undefined || now.mtimeMs - theirs.mtimeMs > STALE;
 }
 
 /** Ages are by the file server's clock: the claim, rewritten every few seconds, tells what time it is there. */

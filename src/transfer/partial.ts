@@ -1,14 +1,16 @@
 /**
  * The hidden file beside a target in which a download grows. Its name carries the digest, so that nothing else is ever
- * continued in it; a journal beside it says which bytes are there; a thread hashes them from the first one on.
+ * continued in it, and whose it is: two processes never write to one file, even where locks are given to everybody. What
+ * another left is claimed by a rename. A journal says which bytes are there; a thread hashes them from the first one on.
  */
-import { type FileHandle, link, lstat, rename, stat, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, digestHex } from "../reference/digest.ts";
 import { diskError, present, syncDirectory } from "./disk.ts";
 import { HashFollower } from "./hash-follower.ts";
-import { Journal, readJournal } from "./journal.ts";
+import { Journal, type JournalEntry, journalPath, readJournal } from "./journal.ts";
+import type { Held } from "./lock.ts";
 import { createOwn, openOwn } from "./own-file.ts";
 import { Ranges } from "./ranges.ts";
 import { alreadyThere } from "./target.ts";
@@ -19,13 +21,16 @@ const STRETCH = 64 * 1024 * 1024;
 /** Bytes of an image from which on there is a journal from the start: less is fetched again soon. */
 const WORTH_A_JOURNAL = 2 * 1024 * 1024;
 
+/** Milliseconds: whoever slept longer looks whether the partial is still his (lock.ts: owners are given up after 30 s). */
+const LONGEST_SLEEP = 10_000;
+
 /** Bytes of the target's name in the partial's; locks and their claims add 50 more, and file systems end at 255. */
 const NAME = 160;
 
 /** Less the umask from birth, as the target has it: a SIF is run. */
 const MODE = 0o777;
 
-/** `.name.part-<digest>`; a long name is cut. */
+/** `.name.part-<digest>`, before whose it is; a long name is cut. */
 export function partialPath(target: string, digest: Digest | undefined): string {
   const mark = digest === undefined ? "unknown" : digestHex(digest).slice(0, 16);
   return join(dirname(target), `${partialPrefix(target)}${mark}`);
@@ -42,15 +47,18 @@ export interface PartialOptions {
   readonly digest: Digest | undefined;
   /** Bytes of the whole; undefined where the endpoint does not say. */
   readonly size: number | undefined;
-  /** User id that this file system gives to files of ours (not always the process's: NFS maps root). */
-  readonly owner: number;
   readonly signal: AbortSignal;
+  /** The lock on `partialPath`. */
+  readonly held: Held;
 }
 
 export class PartialFile {
+  /** Of no other process. */
   readonly path: string;
   readonly #options: PartialOptions;
   readonly #journal: Journal;
+  /** What the journal says of the file that was claimed. */
+  readonly #left: JournalEntry | undefined;
   #file: FileHandle;
   #done = new Ranges();
   /** What is there or being written: of two that bring the same bytes one writes, for what has been hashed must not change. */
@@ -61,18 +69,23 @@ export class PartialFile {
   /** The disk takes what was written while more arrives, so that little is left for the fsync at the end. */
   #syncing: Promise<void> = Promise.resolve();
   #unsynced = 0;
+  #awakeAt = performance.now();
 
-  private constructor(path: string, file: FileHandle, options: PartialOptions) {
-    this.path = path;
+  private constructor(base: string, file: FileHandle, options: PartialOptions, left: JournalEntry | undefined) {
+    this.path = ownPath(base, options.held.id);
     this.#file = file;
     this.#options = options;
-    this.#journal = new Journal(path, options.owner);
+    this.#left = left;
+    this.#journal = new Journal(base, options.held.uid);
     this.#follower = this.#followed();
   }
 
-  static async open(path: string, options: PartialOptions): Promise<PartialFile> {
+  /** `base`: as `partialPath` has it. */
+  static async open(base: string, options: PartialOptions): Promise<PartialFile> {
+    const path = ownPath(base, options.held.id);
     try {
-      return new PartialFile(path, await openOwn(path, { owner: options.owner, mode: MODE }), options);
+      const left = await claimLeft(base, options);
+      return new PartialFile(base, await openOwn(path, { owner: options.held.uid, mode: MODE }), options, left);
     } catch (error) {
       throw diskError(path, error);
     }
@@ -97,11 +110,9 @@ export class PartialFile {
   async takeUp(): Promise<number> {
     const { digest, size } = this.#options;
     const { size: length } = await this.#file.stat();
-    const left =
-      length === 0 || digest === undefined ? undefined : await readJournal(this.path, { owner: this.#options.owner });
-    if (size === undefined || left?.digest !== digest || left?.size !== size || length > size) {
-      await this.restart();
-    } else {
+    const left = this.#left;
+    if (size === undefined || left === undefined || length > size) await this.restart();
+    else {
       // What a crash of the machine took from the file is missing, whatever the journal says.
       this.#done = new Ranges(left.done.toJSON().map(([start, end]) => [start, Math.min(end, length)]));
       this.#begun = new Ranges(this.#done.toJSON());
@@ -150,6 +161,7 @@ export class PartialFile {
 
   async #put(offset: number, bytes: Uint8Array): Promise<void> {
     const { digest, size } = this.#options;
+    await this.#requireAwake();
     try {
       for (let at = 0; at < bytes.length; ) {
         at += (await this.#file.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
@@ -161,7 +173,7 @@ export class PartialFile {
     this.#unsynced += bytes.length;
     if (this.#unsynced >= STRETCH) this.#sync();
     // Where an endpoint does not say what is to come, nothing can be gone on with, and the end is not known.
-    if (digest !== undefined && size !== undefined) this.#journal.note({ digest, size, done: this.#done });
+    if (digest !== undefined && size !== undefined) this.#journal.note(this.#entry());
     if (size !== undefined) this.#follower.advance(this.#done.prefix, size);
   }
 
@@ -236,8 +248,12 @@ export class PartialFile {
   }
 
   async #save(): Promise<void> {
-    const { digest, size } = this.#options;
-    await this.#journal.save({ digest, size, done: this.#done });
+    await this.#journal.save(this.#entry());
+  }
+
+  #entry(): JournalEntry {
+    const { digest, size, held } = this.#options;
+    return { id: held.id, digest, size, done: this.#done };
   }
 
   /** What is there turned out to be nothing to go on from: it goes when this one leaves. */
@@ -249,6 +265,13 @@ export class PartialFile {
     if (!(await this.#isAt(this.path))) return;
     await this.#journal.remove();
     await present(unlink(this.path));
+  }
+
+  /** A process that was stopped for long may have been taken for gone: what it writes then would be another's. */
+  async #requireAwake(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#awakeAt > LONGEST_SLEEP) await this.#requireOwn();
+    this.#awakeAt = now;
   }
 
   /** Only a process on another host that believed this one gone could have changed that (locks are advice). */
@@ -270,6 +293,39 @@ export class PartialFile {
     await this.#file.close();
   }
 }
+
+/** The partial of one process; `base`: as `partialPath` has it. */
+export function ownPath(base: string, id: string): string {
+  return `${base}.${id}`;
+}
+
+/**
+ * Makes what another process left of the same image ours, by a rename that only one of several can do. Undefined when there
+ * is nothing, or its owner still has it.
+ */
+async function claimLeft(base: string, { digest, size, held }: PartialOptions): Promise<JournalEntry | undefined> {
+  if (digest === undefined || size === undefined) return undefined;
+  if ((await present(lstat(journalPath(base)))) === undefined) return undefined;
+  const left = await readJournal(base, { owner: held.uid });
+  const usable = left?.digest === digest && left.size === size && ID.test(left.id) && (await held.isGone(left.id));
+  const from = usable ? ownPath(base, left.id) : undefined;
+  const claimed = from && (await present(rename(from, ownPath(base, held.id)).then(() => true)));
+  if (claimed === true) return left;
+  await removeDead(base, held);
+  return undefined;
+}
+
+/** Partials of the same image that no journal tells of: a crash may have left gigabytes. */
+async function removeDead(base: string, held: Held): Promise<void> {
+  const prefix = `${basename(base)}.`;
+  for (const name of await readdir(dirname(base))) {
+    const id = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+    if (ID.test(id) && (await held.isGone(id))) await present(unlink(join(dirname(base), name)));
+  }
+}
+
+/** Of an owner (owner.ts). */
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What link(2) says where there are no hard links, or no more of them. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];

@@ -1,6 +1,6 @@
 /** The built program against signals, broken networks, wrong bytes and full disks: what a user finds afterwards. */
 import { type ChildProcess, execFile } from "node:child_process";
-import { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
 import { Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -74,8 +74,12 @@ function meter(bytesPerSecond: number, until = Number.POSITIVE_INFINITY): Meter 
 
 /** Bytes on the disk that the next pull can go on from. */
 async function sizeOnDisk(): Promise<number> {
-  const partial = (await files()).find((name) => /^\.x\.sif\.part-[0-9a-f]{16}$/.test(name));
-  return partial === undefined ? 0 : (await stat(user.path("images", partial))).size;
+  const journal = (await files()).find((name) => /^\.x\.sif\.part-[0-9a-f]{16}\.json$/.test(name));
+  if (journal === undefined) return 0;
+  const { done }: { readonly done: readonly (readonly [number, number])[] } = JSON.parse(
+    await readFile(user.path("images", journal), "utf8"),
+  );
+  return done.reduce((sum, [start, end]) => sum + end - start, 0);
 }
 
 /** Looks at the final name all the time: whatever is there has to be the image. */
@@ -99,10 +103,10 @@ function watchTarget(): { stop(): Promise<{ readonly seen: number; readonly wron
   };
 }
 
-it("pull: killed at any moment, the name never shows wrong bytes, and nothing on the disk is fetched again", async () => {
+it("pull: killed at any moment, the name never shows wrong bytes, and nothing that the journal tells is fetched again", async () => {
   const watcher = watchTarget();
   let onDisk = 0;
-  for (const moment of [1, 1.5 * MIB, 2 * MIB, 3 * MIB]) {
+  for (const moment of [1, 1.5 * MIB, 4 * MIB, 4 * MIB]) {
     const wire = meter(24 * MIB);
     faults.clear();
     faults.on(BLOB, wire.answers);
@@ -144,7 +148,10 @@ it.each([
     `x.sif: ${kept} of ${image.length} bytes are kept beside it; the same command goes on from there\n`,
   );
   expect(stopped.stderr).toContain(word);
-  expect(await files()).toEqual([expect.stringMatching(/^\.x\.sif\.part-[0-9a-f]{16}$/)]);
+  expect(await files()).toEqual([
+    expect.stringMatching(/^\.x\.sif\.part-[0-9a-f]{16}\.[0-9a-f-]{36}$/),
+    expect.stringMatching(/^\.x\.sif\.part-[0-9a-f]{16}\.json$/),
+  ]);
   const again = await user.run(["--json", ...pullWords()]);
   expect(again.status).toBe(0);
   expect(again.stderr).toContain(

@@ -16,7 +16,7 @@ import { capability, type ImageInfo, type Registry } from "../../src/registry/re
 import { createRegistryServer } from "../../src/server/server.ts";
 import { type Download, type DownloadResult, downloadToFile } from "../../src/transfer/download.ts";
 import { journalPath, readJournal } from "../../src/transfer/journal.ts";
-import { partialPath } from "../../src/transfer/partial.ts";
+import { ownPath, partialPath } from "../../src/transfer/partial.ts";
 import { type Faults, type SeenRequest, startFaults } from "./faults.ts";
 import { makeSif } from "./sif.ts";
 
@@ -101,10 +101,19 @@ async function keptBeside(target: string, image: ImageInfo, bytes: Buffer): Prom
   const path = partialPath(target, image.digest);
   // A killed process leaves its lock, too.
   const names = (await readdir(dirname(target))).filter((name) => !name.includes(".lock")).sort();
-  if (names.join() !== [basename(path), basename(journalPath(path))].join()) throw new Error(`left: ${names.join()}`);
   const journal = await readJournal(path);
   if (journal?.digest !== image.digest || journal?.size !== bytes.length) throw new Error("a journal of another image");
-  const file = await readFile(path);
+  const own = ownPath(path, journal.id);
+  if (
+    names.join() !==
+    [own, journalPath(path)]
+      .map((name) => basename(name))
+      .sort()
+      .join()
+  ) {
+    throw new Error(`left: ${names.join()}`);
+  }
+  const file = await readFile(own);
   for (const [start, end] of journal.done.toJSON()) {
     if (!file.subarray(start, end).equals(bytes.subarray(start, end))) throw new Error(`wrong: ${start} to ${end}`);
   }

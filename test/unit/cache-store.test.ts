@@ -1,4 +1,5 @@
 /** The image cache on real directories: who may read, what is believed, what goes. */
+import { randomUUID } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -189,7 +190,7 @@ describe("a copy", () => {
     await writeFile(site.target, "mine");
     expect(await failureOf(copy(cache, site.target))).toMatchObject({ code: "CONFLICT" });
     expect(await site.content()).toEqual(Buffer.from("mine"));
-    await writeFile(join(site.directory, `.image.sif.part-${"0".repeat(16)}.copy`), "torn");
+    await writeFile(join(site.directory, `.image.sif.part-${"0".repeat(16)}.${randomUUID()}`), "torn");
     expect(await copy(cache, site.target, true)).toEqual({ outcome: "copied", size: site.bytes.length });
     expect(await site.files()).toEqual(["image.sif"]);
     expect(await copy(cache, site.target)).toEqual({ outcome: "present", size: site.bytes.length });

@@ -2,7 +2,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Registry } from "../../src/registry/registry.ts";
-import { partialPath } from "../../src/transfer/partial.ts";
+import { readJournal } from "../../src/transfer/journal.ts";
+import { ownPath, partialPath } from "../../src/transfer/partial.ts";
 import { BLOB, callThatTells, type DownloadSite, downloadSite } from "../support/download.ts";
 import {
   cutResponse,
@@ -237,7 +238,8 @@ describe("servers that say or send something else", () => {
 
   it("begins once more when a wrong byte came before the resume", async () => {
     await interruptedAt(2_000_000);
-    const path = partialPath(site.target, site.image.digest);
+    const base = partialPath(site.target, site.image.digest);
+    const path = ownPath(base, (await readJournal(base))?.id ?? "");
     const bytes = await readFile(path);
     bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
     await writeFile(path, bytes);

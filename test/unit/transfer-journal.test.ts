@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Journal, journalPath, readJournal } from "../../src/transfer/journal.ts";
-import { partialPath } from "../../src/transfer/partial.ts";
+import { ownPath, partialPath } from "../../src/transfer/partial.ts";
 import { Ranges } from "../../src/transfer/ranges.ts";
 import { BLOB, type DownloadSite, downloadSite, madeImage } from "../support/download.ts";
 import { cutResponse } from "../support/faults.ts";
@@ -15,18 +15,22 @@ const run = promisify(execFile);
 const MIB = 1024 * 1024;
 
 let site: DownloadSite;
+let base: string;
 let partial: string;
 let journal: string;
 beforeEach(async () => {
   site = await downloadSite(madeImage(3 * MIB));
-  partial = partialPath(site.target, site.image.digest);
-  journal = journalPath(partial);
+  base = partialPath(site.target, site.image.digest);
+  partial = ownPath(base, LEFT);
+  journal = journalPath(base);
 });
 afterEach(async () => {
   await site[Symbol.asyncDispose]();
 });
 
-const entry = (done: unknown) => ({ digest: site.image.digest, size: site.bytes.length, done });
+/** Whose the partial was. */
+const LEFT = "00000000-0000-4000-8000-000000000000";
+const entry = (done: unknown) => ({ id: LEFT, digest: site.image.digest, size: site.bytes.length, done });
 const whole = () => [[0, site.bytes.length]];
 
 async function expectImage(...besides: readonly string[]): Promise<void> {
@@ -142,11 +146,11 @@ describe("something else in its place", () => {
 it("is written over by a shorter text, and can be read at any moment", async () => {
   const owner = (await lstat(site.directory)).uid;
   const many = new Ranges(Array.from({ length: 60 }, (_, at) => [1000 * at, 1000 * at + 1]));
-  await using written = new Journal(partial, owner);
+  await using written = new Journal(base, owner);
   await written.save({ ...entry(0), done: many });
-  expect((await readJournal(partial))?.done).toEqual(many);
+  expect((await readJournal(base))?.done).toEqual(many);
   await written.save({ ...entry(0), done: new Ranges([[0, 60_000]]) });
-  expect((await readJournal(partial))?.done).toEqual(new Ranges([[0, 60_000]]));
+  expect((await readJournal(base))?.done).toEqual(new Ranges([[0, 60_000]]));
   await written.remove();
-  expect(await readJournal(partial)).toBe(undefined);
+  expect(await readJournal(base)).toBe(undefined);
 });

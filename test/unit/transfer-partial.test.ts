@@ -1,5 +1,5 @@
 /** The file that a download grows in, written by several at once. */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,13 +22,13 @@ const target = () => join(folder, "image.sif");
 
 async function opened(): Promise<PartialFile> {
   const digest = digestOf(bytes);
-  const { uid: owner } = await stat(folder);
+  const { uid } = await stat(folder);
   const { signal } = new AbortController();
   return await PartialFile.open(partialPath(target(), digest), {
+    held: { id: randomUUID(), uid, isGone: async () => true },
     algorithm: "sha256",
     digest,
     size: SIZE,
-    owner,
     signal,
   });
 }

@@ -80,9 +80,9 @@ interface Pull {
   readonly ended: Promise<unknown>;
 }
 
-function pull(parallel: Parallel = {}): Pull {
+function pull(parallel: Parallel = {}, nodeFlags: readonly string[] = []): Pull {
   const words = [program, site.faults.url.href, JSON.stringify(site.image), site.target, JSON.stringify(parallel)];
-  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...nodeFlags, ...words], { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const lines: unknown[] = [];
   let text = "";
@@ -194,6 +194,41 @@ describe("several processes", () => {
     await site.pull();
     const left = [path(claims.lives), path(claims.away)].map((claim) => basename(claim));
     expect(await site.files()).toEqual([...left, "image.sif"].sort());
+  });
+});
+
+describe("a file system that gives a lock to everybody", () => {
+  it("costs downloads, and never a byte: each writes to a file of its own", async () => {
+    // What flock does on some Lustre and NFS mounts, done to the links and exclusive files that locks are made of here.
+    const lies = join(folder, "lies.cjs");
+    await writeFile(
+      lies,
+      `const promises = require("node:fs/promises");
+const { link } = promises;
+promises.link = (from, to) => (to.endsWith(".lock") ? Promise.resolve() : link(from, to));
+require("node:module").syncBuiltinESMExports();
+`,
+    );
+    // Half of them are sent a wrong byte, late, when others have put the image under its name.
+    let count = 0;
+    const everySecond = () => {
+      count += 1;
+      return count % 2 === 0;
+    };
+    const wrong = wrongByte(site.bytes.length - 1);
+    site.faults.on({ ...BLOB, when: everySecond }, async (exchange) => {
+      await sleep(300);
+      await wrong(exchange);
+    });
+    const watcher = watchTarget();
+    const pulls = Array.from({ length: 8 }, () => pull({ concurrency: 1 }, ["--require", lies]));
+    const statuses = await Promise.all(pulls.map(({ ended }) => ended));
+    expect(await watcher.end()).toEqual({ wrong: 0 });
+    expect(site.ranges().length).toBeGreaterThan(1);
+    expect(statuses).toContain(0);
+    const told = outcomes(pulls).filter((line) => JSON.stringify(line).includes('"outcome"'));
+    expect(told.length).toBe(statuses.filter((status) => status === 0).length);
+    await expectImage();
   });
 });
 

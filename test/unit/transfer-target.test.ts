@@ -13,11 +13,12 @@ import {
   truncate,
   writeFile,
 } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { journalPath, readJournal } from "../../src/transfer/journal.ts";
-import { partialPath } from "../../src/transfer/partial.ts";
+import { newOwner } from "../../src/transfer/owner.ts";
+import { ownPath, partialPath } from "../../src/transfer/partial.ts";
 import { BLOB, type DownloadSite, downloadSite, madeImage } from "../support/download.ts";
 import { cutResponse, reply, stall, wrongByte } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
@@ -25,10 +26,15 @@ import { failureOf } from "../support/http.ts";
 const run = promisify(execFile);
 
 let site: DownloadSite;
+/** What names of its partial and journal begin with. */
+let base: string;
+/** Whose it was. */
+const LEFT = "00000000-0000-4000-8000-000000000000";
 let partial: string;
 beforeEach(async () => {
   site = await downloadSite(madeImage(300_000));
-  partial = partialPath(site.target, site.image.digest);
+  base = partialPath(site.target, site.image.digest);
+  partial = ownPath(base, LEFT);
 });
 afterEach(async () => {
   await site[Symbol.asyncDispose]();
@@ -191,12 +197,20 @@ describe("the directory", () => {
   });
 });
 
+/** The partial of whoever has it now. */
+async function running(): Promise<string> {
+  const names = await readdir(site.directory);
+  const name = names.find((one) => /\.part-[0-9a-f]{16}\.[0-9a-f-]{36}$/.test(one));
+  if (name === undefined) throw new Error(`no partial among ${names.join()}`);
+  return join(site.directory, name);
+}
+
 /** What a killed process left: a partial with these bytes, and a journal that tells them. */
 async function left(bytes: Uint8Array, ...done: readonly (readonly [number, number])[]): Promise<void> {
   await writeFile(partial, bytes);
   const { digest } = site.image;
   const ranges = done.length === 0 ? [[0, bytes.length]] : done;
-  await writeFile(journalPath(partial), JSON.stringify({ digest, size: site.bytes.length, done: ranges }));
+  await writeFile(journalPath(base), JSON.stringify({ id: LEFT, digest, size: site.bytes.length, done: ranges }));
 }
 
 describe("a partial file that is there", () => {
@@ -299,38 +313,48 @@ describe("a partial file that is there", () => {
 
   it("of another image goes when the target has its name", async () => {
     const other = madeImage(10);
-    await writeFile(join(site.directory, ".image.sif.part-0123456789abcdef"), other);
-    await writeFile(join(site.directory, ".image.sif.part-0123456789abcdee"), other);
-    await writeFile(join(site.directory, ".image.sif.part-0123456789abcdee.lock"), "held");
+    const living = await newOwner();
+    const beside = (name: string) => join(site.directory, `.image.sif.part-${name}`);
+    await writeFile(beside(`0123456789abcdef.${LEFT}`), other);
+    await writeFile(beside("0123456789abcdef.json"), "{}");
+    await writeFile(beside(`0123456789abcdee.${living.id}`), other);
+    await writeFile(beside("0123456789abcdee.json"), "{}");
+    await writeFile(beside(`0123456789abcdee.lock.${living.id}`), JSON.stringify(living));
+    await writeFile(beside("0123456789abcdee.lock"), JSON.stringify(living));
     await writeFile(join(site.directory, ".image.sif.part-mine"), other);
     await site.pull();
     await expectImage(
-      ".image.sif.part-0123456789abcdee",
+      `.image.sif.part-0123456789abcdee.${living.id}`,
+      ".image.sif.part-0123456789abcdee.json",
       ".image.sif.part-0123456789abcdee.lock",
+      `.image.sif.part-0123456789abcdee.lock.${living.id}`,
       ".image.sif.part-mine",
     );
   });
 
   it("is left where another process that took over replaced it", async () => {
+    let taken = "";
     site.faults.on(BLOB, async (exchange) => {
-      await rm(partial);
-      await writeFile(partial, "another process's");
+      taken = await running();
+      await rm(taken);
+      await writeFile(taken, "another process's");
       await exchange.forward();
     });
     expect(await failureOf(site.pull())).toEqual({
       code: "LOCKED",
-      message: `another process took over ${partial}`,
+      message: `another process took over ${taken}`,
       hint: "run the same command again",
     });
-    expect(await readdir(site.directory)).toEqual([partial.slice(site.directory.length + 1)]);
-    expect(await readFile(partial, "utf8")).toBe("another process's");
+    expect(await readdir(site.directory)).toContain(basename(taken));
+    expect(await readFile(taken, "utf8")).toBe("another process's");
   });
 
   it("that became the target meanwhile is not cut short by the one that slept", async () => {
     await left(site.bytes);
     site.faults.on({ ...BLOB, times: 1 }, async (exchange) => {
-      await link(partial, site.target);
-      await rm(partial);
+      const taken = await running();
+      await link(taken, site.target);
+      await rm(taken);
       await exchange.forward();
     });
     await writeFile(partial, Buffer.from(site.bytes).fill(0, 5, 6));
@@ -399,5 +423,5 @@ it("holds no bytes back from the disk when it is stopped", async () => {
   site.faults.on({ ...BLOB, times: 1 }, stall({ after: 123_456 }));
   site.faults.on(BLOB, reply(403));
   expect(await failureOf(site.pull())).toMatchObject({ code: "FORBIDDEN" });
-  expect((await readFile(partial)).equals(site.bytes.subarray(0, 123_456))).toBe(true);
+  expect((await readFile(await running())).equals(site.bytes.subarray(0, 123_456))).toBe(true);
 });
