@@ -133,11 +133,17 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     uploadSessions,
     hostRules: config.hosts,
   });
+  const memo = openDigestMemo(join(state, "sregistry", "digests"), log);
+  /** What nobody waits for before the end. */
+  const later: Promise<void>[] = [];
   const services: Services = {
     cwd,
     store,
     imageCache: imageCache({ env, cwd, caches, settings: config.cache ?? {} }),
-    digestMemo: openDigestMemo(join(state, "sregistry", "digests"), log),
+    digestMemo: {
+      ...memo,
+      rememberFile: async (path, digest) => void later.push(memo.rememberFile(path, digest)),
+    },
     offline: flags.offline === true,
     config,
     metadataIndex: openMetadataIndex(join(caches, "sregistry", "metadata"), log),
@@ -158,7 +164,10 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     async openFor(pattern) {
       return open((await services.placement(pattern)).at(pattern.path ?? ANY));
     },
-    [Symbol.asyncDispose]: () => transports[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await transports[Symbol.asyncDispose]();
+      await Promise.all(later);
+    },
   };
   return services;
 }

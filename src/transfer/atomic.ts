@@ -12,6 +12,8 @@ import { diskError, present, syncDirectory } from "./disk.ts";
 export interface AtomicWrite {
   /** Permission bits, given those of the file that is replaced (undefined: a new file). Default: kept, 0600 when new. */
   readonly mode?: (existing: number | undefined) => number;
+  /** False: a crash of the machine may lose it, for what can be found out again. */
+  readonly durable?: boolean;
 }
 
 const PRIVATE = 0o600;
@@ -30,7 +32,7 @@ export async function writeFileAtomic(path: string, content: string, options: At
   try {
     await writeBeside(temporary, target, content, options);
     await rename(temporary, target);
-    await syncDirectory(dirname(target));
+    if (options.durable !== false) await syncDirectory(dirname(target));
   } catch (error) {
     await present(unlink(temporary));
     throw diskError(path, error);
@@ -48,7 +50,7 @@ async function writeBeside(temporary: string, target: string, content: string, o
     const mode = options.mode?.(before) ?? before ?? PRIVATE;
     // Bits for a group or for others mean something only with the owner they were given for.
     await file.chmod(owned ? mode : mode & 0o700);
-    await file.sync();
+    if (options.durable !== false) await file.sync();
   } finally {
     await file.close();
   }

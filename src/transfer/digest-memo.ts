@@ -82,7 +82,9 @@ export function openDigestMemo(directory: string, log: Log): DigestMemo {
       const now = await stampOf(path);
       if (stampText(now) !== stampText(stamp)) return;
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeFileAtomic(entry(stamp), `${JSON.stringify({ stamp: stampText(stamp), digest })}\n`);
+      await writeFileAtomic(entry(stamp), `${JSON.stringify({ stamp: stampText(stamp), digest })}\n`, {
+        durable: false,
+      });
       await prune(folder);
     } catch (error) {
       if (!isSystemError(error) && !isCode(error, "DISK", "CONFIG_INVALID")) throw error;

@@ -39,9 +39,9 @@ export class HashFollower implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** The first `offset` bytes are final; `size`: of the whole file. */
+  /** The first `offset` bytes of `size` are final. The thread starts with the first call: before anything has arrived. */
   advance(offset: number, size: number): void {
-    if (this.#worker === undefined && !this.#alone && offset >= WORTH_A_THREAD) this.#begin(size);
+    if (this.#worker === undefined && !this.#alone && size >= WORTH_A_THREAD) this.#begin(size);
     this.#say(BigInt(offset));
   }
 

@@ -116,8 +116,8 @@ export class PartialFile {
       // What a crash of the machine took from the file is missing, whatever the journal says.
       this.#done = new Ranges(left.done.toJSON().map(([start, end]) => [start, Math.min(end, length)]));
       this.#begun = new Ranges(this.#done.toJSON());
-      this.#follower.advance(this.#done.prefix, size);
     }
+    if (size !== undefined) this.#follower.advance(this.#done.prefix, size);
     // A disk that is full later would have no room for it.
     if (digest !== undefined && size !== undefined && size > WORTH_A_JOURNAL) await this.#save();
     return this.bytes;
