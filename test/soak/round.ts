@@ -1,4 +1,5 @@
 /** One round, carried out: some tries while the network misbehaves, then one that has to succeed. */
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createCache } from "../../src/cache/cache.ts";
@@ -109,7 +110,7 @@ class Round {
     const target = join(files, "image.sif");
     await mkdir(files);
     if (verb !== "pull") await writeFile(target, old);
-    if (this.#plan.abandoned) await writeFile(join(files, ".image.sif.part-0123456789abcdef"), old);
+    if (this.#plan.abandoned) await writeFile(join(files, `.image.sif.part-0123456789abcdef.${randomUUID()}`), old);
     this.#place.misbehave(this.#plan);
     const one = async (registry: Registry, index: number, signal: AbortSignal) => {
       const call = callWith(signal);
