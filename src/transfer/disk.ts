@@ -22,6 +22,8 @@ const WORDS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is no directory",
   EISDIR: "it is a directory",
   EEXIST: "a file is in its place",
+  ELOOP: "symbolic links that lead in a circle, or one where none may be",
+  EXDEV: "it would have to move to another file system",
   ENAMETOOLONG: "the name is too long for the file system",
   ESTALE: "the file server lost the file",
 };
