@@ -45,8 +45,8 @@ export interface Lane {
 }
 
 const MOST_CONNECTIONS = 16;
-/** Where nobody says: Singularity's library client has 3, container engines fetch 3 to 6 layers at a time. */
-const USUAL_CONNECTIONS = 4;
+/** Where nobody says: as many as skopeo fetches layers with, and a browser anything; Singularity's library client has 3. */
+const USUAL_CONNECTIONS = 6;
 /** Bytes: below it the requests cost more than what they bring. */
 const LEAST_PART = 64 * 1024;
 /** Bytes of a part where nobody says, and of the first, which tells how fast one connection is. */
