@@ -142,7 +142,7 @@ describe("a refusal", () => {
     expect(await failureOf(remove("lab/app:1.0"))).toEqual({
       code: "CONFLICT",
       message: "the registry does not delete lab/app:1.0: lab/app:1.0 is frozen, delete not allowed.",
-      hint: "unfreeze it on its web page first",
+      hint: "unfreeze it on its web page (at sregistry serve: sregistry serve unfreeze lab/app:1.0)",
     });
   });
 

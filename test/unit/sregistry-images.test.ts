@@ -326,7 +326,7 @@ describe("a push", () => {
     expect(await failureOf(client.push("me/lab/app:1.0", ONE))).toEqual({
       code: "CONFLICT",
       message: `lab/app:1.0 at the registry: This tag exists, and is frozen. It has other bytes: sha256.${digest(TWO).slice(7)}`,
-      hint: "push to another tag, or unfreeze it on its web page",
+      hint: "push to another tag, or unfreeze it on its web page (at sregistry serve: sregistry serve unfreeze lab/app:1.0)",
     });
     expect(library.pushed).toEqual([]);
     expect(server.faults.count({ method: "POST" })).toBe(0);

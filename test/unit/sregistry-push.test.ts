@@ -225,7 +225,7 @@ describe("a refusal", () => {
     expect(await refused()).toEqual({
       code: "CONFLICT",
       message: `lab/app:1.0 is frozen at the registry: lab/app:1.0@sha256.${sha256(TWO)} already exists.`,
-      hint: "push to another tag, or unfreeze it on its web page",
+      hint: "push to another tag, or unfreeze it on its web page (at sregistry serve: sregistry serve unfreeze lab/app:1.0)",
     });
   });
 

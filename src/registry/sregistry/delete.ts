@@ -13,6 +13,7 @@ import type { DeleteResult, Registry } from "../registry.ts";
 import { tokenLogin } from "../token-login.ts";
 import type { SregistryApi } from "./api.ts";
 import { ownsCollection } from "./collections.ts";
+import { unfreeze } from "./frozen.ts";
 import { containerAt, digestOfVersion, flat, type ImageName, libraryPath, shubName, tagged } from "./names.ts";
 import { findRows, type Row } from "./rows.ts";
 
@@ -184,7 +185,7 @@ function refusal(
   if (/frozen/i.test(words)) {
     return new SregistryError("CONFLICT", `${name} does not delete ${what}: ${words}`, {
       status,
-      hint: "unfreeze it on its web page first",
+      hint: unfreeze(row),
     });
   }
   if (!json) return dailyLimit(name);

@@ -12,6 +12,7 @@ import type { Source } from "../../transfer/source.ts";
 import { tokenLogin } from "../token-login.ts";
 import { jsonBody, type SregistryApi } from "./api.ts";
 import { uploadForm } from "./form.ts";
+import { unfreeze } from "./frozen.ts";
 import type { ImageName } from "./names.ts";
 
 /** Milliseconds: the server copies the file and makes its md5 before it answers. */
@@ -86,7 +87,7 @@ function tellOfTheHour(image: ImageName, { log }: Call): void {
 function notStored({ name }: SregistryApi, image: ImageName, message: string): SregistryError {
   if (/already exists/i.test(message)) {
     return new SregistryError("CONFLICT", `${uriOf(image)} is frozen at ${name}: ${message}`, {
-      hint: "push to another tag, or unfreeze it on its web page",
+      hint: `push to another tag, or ${unfreeze(image)}`,
     });
   }
   return new SregistryError("REFUSED", `${name} did not store ${uriOf(image)}: ${message}`);
@@ -123,7 +124,10 @@ async function refusal(
     // Without the status: 500 is what the server says for every refusal, and asking again changes none.
     const reason = isJson(response) && words !== "" ? words : `credentials, clock or permission (status ${status})`;
     return new SregistryError("FORBIDDEN", `${name} refused the push of ${what}: ${reason}`, {
-      hint: `compare the token with ${base.origin}/token (${tokenLogin(base)}), ${clockWords(response)}, and see that the collection is yours`,
+      // Our own server's words: the signature was taken, and nothing about token or clock is to be mended.
+      hint: /belongs to/i.test(words)
+        ? "ask the owner of the collection, or push to one of yours"
+        : `compare the token with ${base.origin}/token (${tokenLogin(base)}), ${clockWords(response)}, and see that the collection is yours`,
     });
   }
   const code = status === 200 ? "REPLY_INVALID" : "REFUSED";
