@@ -3,7 +3,7 @@
  * never a credential (CVE-2022-23538, CVE-2026-40895); nothing is downgraded to http or led into a private network.
  */
 import { lookup } from "node:dns/promises";
-import { SregistryError } from "../errors.ts";
+import { isCode, SregistryError } from "../errors.ts";
 import { bareHost, family, sameOrigin, scopeOf } from "./address.ts";
 import { discard } from "./body.ts";
 import type { HttpRequest, HttpResponse, Transport } from "./transport.ts";
@@ -25,7 +25,9 @@ export function redirect(inner: Transport, options: RedirectOptions = {}): Trans
       let request = original;
       const visited = new Set([original.url.href]);
       for (;;) {
-        const response = await inner.send(request);
+        const response = await inner.send(request).catch((error: unknown) => {
+          throw blamed(original.url, request.url, error);
+        });
         if (original.redirect === "never" || !followable(request, response)) return response;
         const target = locationOf(response);
         await discard(response);
@@ -38,6 +40,15 @@ export function redirect(inner: Transport, options: RedirectOptions = {}): Trans
     },
     close: () => inner.close(),
   };
+}
+
+/** A host that the user never typed: who led there is told, and no spelling is theirs to check. */
+function blamed(original: URL, at: URL, error: unknown): unknown {
+  if (original.host === at.host || !isCode(error, "NETWORK")) return error;
+  return new SregistryError(error.code, `${original.host} redirected to ${at.host}: ${error.message}`, {
+    cause: error,
+    hint: `is ${original.host} the registry's address, or does it want a login in the browser?`,
+  });
 }
 
 /** GET and HEAD follow all five; anything that changes the server follows 307 and 308, which keep the method. */

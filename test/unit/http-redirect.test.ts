@@ -221,3 +221,12 @@ test("a redirect whose body breaks is still a redirect", async () => {
   await broken.close();
   await upstream.close();
 });
+
+test("a redirect to a host that is not there does not blame a name that nobody typed", async () => {
+  registry.on({}, redirectTo("http://127.0.0.1:1/sso", 302));
+  expect(await failureOf(client.send(ask("/v2/", { retry: "never" })))).toMatchObject({
+    code: "NETWORK",
+    message: `${registry.host} redirected to 127.0.0.1:1: 127.0.0.1:1 refused the connection: nothing listens there`,
+    hint: `is ${registry.host} the registry's address, or does it want a login in the browser?`,
+  });
+});
