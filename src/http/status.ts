@@ -83,6 +83,7 @@ function hintFor(number: number, host: string): string | undefined {
   if (number === 407) return "export HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT";
   // GHCR, GitLab and Docker Hub say "denied" or "not found" to whoever is not logged in.
   if (number === 403 || number === 404) return `check the name; a private one needs: sregistry login ${host}`;
+  if (number >= 500 && number !== 501) return `try again later; if it stays, tell the administrator of ${host}`;
   return undefined;
 }
 

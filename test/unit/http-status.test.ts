@@ -65,6 +65,11 @@ describe("a status nobody accepts", () => {
     );
   });
 
+  test("of the server's own (500) comes with something to do", async () => {
+    registry.on({}, reply(500));
+    expect((await failure()).hint).toBe(`try again later; if it stays, tell the administrator of ${registry.host}`);
+  });
+
   test("of Docker Hub's quota names it", async () => {
     registry.on(
       {},
