@@ -148,7 +148,7 @@ function signedName({ path, selector }: ShubReference): { collection: string; na
 function notFound(hub: Hub, reference: ShubReference): SregistryError {
   return new SregistryError("NOT_FOUND", `${hub.name} has no ${formatReference(reference)}`, {
     status: 404,
-    hint: "check the name, in upper and lower case as it was pushed",
+    hint: "check the name, in upper and lower case as it was pushed; or it is private, and not yours to see",
   });
 }
 
