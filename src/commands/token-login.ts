@@ -42,10 +42,12 @@ export async function loginToRemote(name: string | undefined, input: TokenInput,
 async function readToken(input: TokenInput, page: string, context: Context): Promise<Secret> {
   if (input.stdin) return checked(await context.readInput(), "standard input");
   if (input.file !== undefined) return checked(await readTokenFile(input.file), input.file);
-  const { log } = context.terminal;
-  log.info(`Generate an access token at ${page}, and paste it here.`);
-  log.info("Token entered will be hidden for security.");
-  return checked(await context.terminal.prompt.password("Access Token:", "--token-stdin"), "the answer");
+  const { log, prompt } = context.terminal;
+  if (prompt.possible) {
+    log.info(`Generate an access token at ${page}, and paste it here.`);
+    log.info("Token entered will be hidden for security.");
+  }
+  return checked(await prompt.password("Access Token:", "--token-stdin or --token-file FILE"), "the answer");
 }
 
 async function readTokenFile(file: string): Promise<string> {
