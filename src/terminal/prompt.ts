@@ -44,10 +44,12 @@ export function createPrompt({ possible, input, output, signal }: PromptOptions)
     possible,
     async confirm(question, flag) {
       requirePerson(question, flag);
-      const answer = await ask<string>("input", `${safeText(question)} (yes/no)`, {
-        validate: (text: string) => /^(y|yes|n|no)$/i.test(text.trim()) || "Please answer yes or no",
-      });
-      return /^y/i.test(answer.trim());
+      for (;;) {
+        const answer = (await ask<string>("input", `${safeText(question)} (yes/no)`, {})).trim();
+        if (/^(y|yes|n|no)$/i.test(answer)) return /^y/i.test(answer);
+        // Asked anew: inquirer's own validation leaves the refused words in the line.
+        output.write("Please answer yes or no\n");
+      }
     },
     async text(question, flag) {
       requirePerson(question, flag);

@@ -1,10 +1,11 @@
 import { PassThrough, Writable } from "node:stream";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { SregistryError } from "../../src/errors.ts";
 import { Secret } from "../../src/secret.ts";
 import { createOutput } from "../../src/terminal/output.ts";
 import { createProgress } from "../../src/terminal/progress.ts";
+import { createPrompt } from "../../src/terminal/prompt.ts";
 import { safeBlock, safeJson, safeText } from "../../src/terminal/safe-text.ts";
 import { colourAllowed } from "../../src/terminal/style.ts";
 import { alignedTable, tabSeparatedLine } from "../../src/terminal/table.ts";
@@ -239,5 +240,21 @@ describe("progress", () => {
       { event: "progress", name: "tool.sif", offset: 4, total: 10 },
       { event: "done", name: "tool.sif", offset: 10, total: 10 },
     ]);
+  });
+});
+
+describe("a question with yes or no", () => {
+  it("does not keep the refused answer in the line", async () => {
+    const stderr = collector(true);
+    // Like process.stderr, which no pipe ends.
+    Object.assign(stderr, { end: () => stderr });
+    const input = Object.assign(new PassThrough(), { isTTY: true });
+    const { signal } = new AbortController();
+    const answer = createPrompt({ possible: true, input, output: stderr, signal }).confirm("Delete a:1?", "--force");
+    setTimeout(() => input.write("maybe\r"), 100);
+    await vi.waitFor(() => expect(stderr.text).toContain("Please answer yes or no\n"));
+    setTimeout(() => input.write("no\r"), 100);
+    expect(await answer).toBe(false);
+    expect(stderr.text).not.toContain("maybeno");
   });
 });
