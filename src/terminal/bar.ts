@@ -20,7 +20,8 @@ export interface Bars extends Progress {
   log(line: string): boolean;
 }
 
-export function createBars(clock: Clock): Bars {
+/** `columns`: of the terminal as it is now. */
+export function createBars(clock: Clock, columns: () => number): Bars {
   const bars = new cliProgress.MultiBar({
     format: (_options, params, payload: Payload) => line(params.value, params.total, payload, clock()),
     hideCursor: true,
@@ -42,11 +43,25 @@ export function createBars(clock: Clock): Bars {
     },
     log(text) {
       if (running === 0) return false;
-      bars.log(text);
+      bars.log(wrapped(text, columns() - 1));
       bars.update();
       return true;
     },
   };
+}
+
+/** While bars are drawn the terminal cuts what is too long; and each line goes over what was drawn there, to its end. */
+export function wrapped(text: string, width: number): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.trimEnd().split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+    for (; line.length > width && width > 0; line = line.slice(width)) lines.push(line.slice(0, width));
+  }
+  return [...lines, line].map((one) => `${one}\u001b[K\n`).join("");
 }
 
 interface BarSeed {

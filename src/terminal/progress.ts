@@ -18,7 +18,7 @@ export interface ProgressOptions {
 
 export async function createProgress({ mode, out, clock }: ProgressOptions): Promise<Progress> {
   if (mode === "none") return silentProgress;
-  if (mode === "bar") return (await import("./bar.ts")).createBars(clock);
+  if (mode === "bar") return (await import("./bar.ts")).createBars(clock, () => out.columns);
   const begin = mode === "json" ? jsonTask : plainTask;
   return { start: (label, total) => begin({ label, total, clock, say: (line) => void out.write(`${line}\n`) }) };
 }

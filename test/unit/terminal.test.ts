@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { SregistryError } from "../../src/errors.ts";
 import { Secret } from "../../src/secret.ts";
+import { wrapped } from "../../src/terminal/bar.ts";
 import { createOutput } from "../../src/terminal/output.ts";
 import { createProgress } from "../../src/terminal/progress.ts";
 import { createPrompt } from "../../src/terminal/prompt.ts";
@@ -240,6 +241,14 @@ describe("progress", () => {
       { event: "progress", name: "tool.sif", offset: 4, total: 10 },
       { event: "done", name: "tool.sif", offset: 10, total: 10 },
     ]);
+  });
+});
+
+describe("a note above the bars", () => {
+  it("is not cut at the terminal's width", () => {
+    expect(wrapped("x.sif: 5 of 9 bytes are kept; the same command goes on\n", 20)).toBe(
+      "x.sif: 5 of 9 bytes\u001b[K\nare kept; the same\u001b[K\ncommand goes on\u001b[K\n",
+    );
   });
 });
 
