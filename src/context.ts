@@ -1,9 +1,10 @@
 /** Composition root: what a verb may ask for. Each part is built on first use and remembered. */
 import { arch, homedir, platform } from "node:os";
 import type { Readable } from "node:stream";
-import type { Call } from "./call.ts";
+import { type Call, type Log, silentLog, silentProgress } from "./call.ts";
 import type { Environment, Services } from "./client/services.ts";
 import type { GlobalFlags } from "./commands/globals.ts";
+import type { VerbEntry } from "./commands/index.ts";
 import { SregistryError } from "./errors.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { VERSION } from "./version.ts";
@@ -14,10 +15,21 @@ export interface Context extends AsyncDisposable {
   readonly platform: { readonly node: string; readonly platform: string; readonly architecture: string };
   readonly cwd: string;
   readonly terminal: Terminal;
+  /** All verbs, for what is written about them. */
+  readonly verbs: readonly VerbEntry[];
   call(): Promise<Call>;
   services(): Promise<Services>;
+  /** For what must keep nobody waiting: the network is given up after so long, and nothing is said. */
+  briefly(milliseconds: number): Promise<Brief>;
   /** All of standard input, for secrets and lists; at most 1 MiB. */
   readInput(): Promise<string>;
+}
+
+export interface Brief {
+  readonly services: Services;
+  readonly call: Call;
+  /** Fails when the time is over. */
+  readonly late: Promise<never>;
 }
 
 export interface ContextOptions {
@@ -29,14 +41,16 @@ export interface ContextOptions {
   readonly signal: AbortSignal;
   readonly finishing: NonNullable<Call["finishing"]>;
   readonly terminal: Terminal;
+  readonly verbs: readonly VerbEntry[];
 }
 
 const INPUT_LIMIT = 1024 * 1024;
 
 export function createContext(options: ContextOptions): Context {
-  const { flags, env, cwd, stdin, nodeVersion, signal, finishing, terminal } = options;
+  const { flags, env, cwd, stdin, nodeVersion, signal, finishing, terminal, verbs } = options;
   let services: Promise<Services> | undefined;
-  const buildServices = async (): Promise<Services> => {
+  const more: Services[] = [];
+  const buildServices = async (log: Log, signal: AbortSignal): Promise<Services> => {
     const { createServices } = await import("./client/services.ts");
     return createServices({
       env,
@@ -44,13 +58,13 @@ export function createContext(options: ContextOptions): Context {
       home: env["HOME"] ?? homedir(),
       cwd,
       userAgent: `sregistry/${VERSION} (node ${nodeVersion}; ${platform()} ${arch()})`,
-      log: terminal.log,
+      log,
       flags,
       signal,
     });
   };
   const remembered = (): Promise<Services> => {
-    services ??= buildServices();
+    services ??= buildServices(terminal.log, signal);
     return services;
   };
   return {
@@ -59,15 +73,31 @@ export function createContext(options: ContextOptions): Context {
     platform: { node: nodeVersion, platform: platform(), architecture: arch() },
     cwd,
     terminal,
+    verbs,
     async call() {
       const { config } = await remembered();
       return { signal, finishing, progress: await terminal.progress(config.progress), log: terminal.log };
     },
     services: remembered,
+    async briefly(milliseconds) {
+      const over = new AbortController();
+      const services = await buildServices(silentLog, AbortSignal.any([signal, over.signal]));
+      more.push(services);
+      const late = new Promise<never>((_done, failed) => {
+        setTimeout(() => {
+          const error = new SregistryError("TIMEOUT", `not done after ${milliseconds} ms`);
+          over.abort(error);
+          failed(error);
+        }, milliseconds).unref();
+      });
+      late.catch(() => undefined);
+      const stop = AbortSignal.any([signal, over.signal]);
+      return { services, call: { signal: stop, progress: silentProgress, log: silentLog }, late };
+    },
     readInput: () => readAll(stdin, signal),
     async [Symbol.asyncDispose]() {
       const built = await services?.catch(() => undefined);
-      await built?.[Symbol.asyncDispose]();
+      await Promise.all([built, ...more].map((one) => one?.[Symbol.asyncDispose]()));
     },
   };
 }

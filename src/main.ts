@@ -1,6 +1,7 @@
 /** The process edge: streams, signals, exit status. The only place that sets the exit status. */
 import { setFlagsFromString } from "node:v8";
 import { globalFlags } from "./commands/globals.ts";
+import { VERBS } from "./commands/index.ts";
 import { Flags } from "./commands/verb.ts";
 import { createContext } from "./context.ts";
 import { SregistryError } from "./errors.ts";
@@ -69,6 +70,7 @@ async function main(): Promise<void> {
       signal,
       finishing,
       terminal,
+      verbs: VERBS,
     });
     await program.run(context);
     process.exitCode = 0;

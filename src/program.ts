@@ -1,6 +1,7 @@
 /** The command tree, built from the verbs' definitions. Only the verb that is used is loaded. */
 import { Command, CommanderError, Help, Option } from "commander";
 import type { Environment } from "./client/services.ts";
+import { asksForWords, wordsCommand } from "./commands/completion/line.ts";
 import { GLOBAL_OPTIONS } from "./commands/globals.ts";
 import { VERBS, type VerbEntry } from "./commands/index.ts";
 import { type AnyVerb, Flags, type OptionSpec } from "./commands/verb.ts";
@@ -24,8 +25,20 @@ export interface ProgramInput {
 
 const INTRODUCTION = "One client for every place where Singularity and Apptainer images live.";
 
-/** @throws SregistryError USAGE or REFERENCE_INVALID. Help and version come back as something to run. */
+/**
+ * What a shell asks while somebody types never fails: a variable that is wrong is told when a command is run.
+ * @throws SregistryError USAGE or REFERENCE_INVALID. Help and version come back as something to run.
+ */
 export async function parseProgram(input: ProgramInput): Promise<Program> {
+  try {
+    return await parseCommand(input);
+  } catch (error) {
+    if (!asksForWords(input.argv)) throw error;
+    return { flags: new Flags(new Map()), run: async () => undefined };
+  }
+}
+
+async function parseCommand(input: ProgramInput): Promise<Program> {
   const written: string[] = [];
   let parsed: Program | undefined;
   const root = rootCommand(input, (text) => written.push(text));
@@ -133,8 +146,12 @@ function option(spec: OptionSpec): Option {
   return made;
 }
 
-/** `help VERB` and `help` are spelled out, so that the verb's definition is loaded before its help is written. */
+/**
+ * `help VERB` and `help` are spelled out, so that the verb's definition is loaded before its help is written; what a shell
+ * asks is turned into a command line.
+ */
 async function helpWords(root: Command, argv: readonly string[]): Promise<readonly string[]> {
+  if (asksForWords(argv)) return wordsCommand(argv);
   if (argv[0] !== "help") return argv;
   if (argv[1] === undefined || argv[1].startsWith("-")) return ["--help"];
   if (!root.commands.some((command) => command.name() === argv[1])) return argv.slice(1, 2);

@@ -24,7 +24,19 @@ interface Input {
 }
 
 export const cache = defineVerb<Input>({
-  arguments: [{ name: "<action>", description: ACTIONS.join(", ") }],
+  arguments: [
+    {
+      name: "<action>",
+      description: ACTIONS.join(", "),
+      actions: [
+        { name: "path", description: "print its directory" },
+        { name: "list", description: "what is in it" },
+        { name: "verify", description: "hash everything" },
+        { name: "prune", description: "remove what was not used for long" },
+        { name: "clean", description: "remove everything" },
+      ],
+    },
+  ],
   options: [
     { flags: "--max-size <size>", description: "prune: what may stay: 500M, 50GiB, 1T", noEnv: true },
     { flags: "--older-than <age>", description: "prune: what was not used for: 12h, 30d, 8w", noEnv: true },

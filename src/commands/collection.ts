@@ -12,7 +12,11 @@ interface Input {
 
 export const collection = defineVerb<Input>({
   arguments: [
-    { name: "<action>", description: "create" },
+    {
+      name: "<action>",
+      description: "create",
+      actions: [{ name: "create", description: "make a collection" }],
+    },
     { name: "<name>", description: "the collection's name" },
     { name: "[where]", description: "an endpoint: library://, library://HOST; default the default registry" },
   ],

@@ -8,6 +8,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   {
     flags: "--registry <name>",
     description: "default registry for names without scheme: a remote, local, oras://HOST[/PATH] or a URL",
+    completes: "registry",
   },
   {
     flags: "--library <url>",

@@ -106,6 +106,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./serve.ts")).serve,
   },
   {
+    name: "completion",
+    group: "Program",
+    summary: "print the script that completes words in a shell",
+    load: async () => (await import("./completion.ts")).completion,
+  },
+  {
     name: "version",
     group: "Program",
     summary: "print the version",

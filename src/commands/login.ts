@@ -17,7 +17,13 @@ interface Input {
 }
 
 export const login = defineVerb<Input>({
-  arguments: [{ name: "[where]", description: "a remote's name, or a registry's host; default the active remote" }],
+  arguments: [
+    {
+      name: "[where]",
+      description: "a remote's name, or a registry's host; default the active remote",
+      completes: "login",
+    },
+  ],
   options: [
     { flags: "-u, --username <name>", description: "user name at a registry's host" },
     { flags: "--password-stdin", description: "read the password or token from standard input", noEnv: true },

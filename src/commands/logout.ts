@@ -5,7 +5,13 @@ import { hostOf } from "./login.ts";
 import { defineVerb } from "./verb.ts";
 
 export const logout = defineVerb<{ readonly where: string | undefined }>({
-  arguments: [{ name: "[where]", description: "a remote's name, or a registry's host; default the active remote" }],
+  arguments: [
+    {
+      name: "[where]",
+      description: "a remote's name, or a registry's host; default the active remote",
+      completes: "login",
+    },
+  ],
   options: [],
   examples: [
     { command: "sregistry logout ghcr.io", says: "forget the login" },

@@ -31,7 +31,20 @@ interface Input {
 
 export const remote = defineVerb<Input>({
   arguments: [
-    { name: "<action>", description: Object.keys(ACTIONS).join(", ") },
+    {
+      name: "<action>",
+      description: Object.keys(ACTIONS).join(", "),
+      actions: [
+        { name: "add", description: "a remote under a name of yours" },
+        { name: "list", description: "the remotes, and which is active" },
+        { name: "use", description: "make a remote the active one", takes: ["remote"] },
+        { name: "remove", description: "forget a remote", takes: ["remote"] },
+        { name: "login", description: "check and keep a token", takes: ["remote"] },
+        { name: "logout", description: "forget a token", takes: ["remote"] },
+        { name: "status", description: "does it answer, and who is logged in", takes: ["remote"] },
+        { name: "get-login-password", description: "the password of a library's own OCI registry" },
+      ],
+    },
     { name: "[words...]", description: "a remote's name, for add its address too" },
   ],
   options: [

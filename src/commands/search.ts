@@ -16,6 +16,7 @@ export const search = defineVerb<Input>({
     {
       name: "[where]",
       description: "an endpoint: library://, library://HOST, oras://HOST; default the default registry",
+      completes: "endpoint",
     },
   ],
   options: [

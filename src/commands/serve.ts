@@ -36,6 +36,13 @@ export const serve = defineVerb<Input>({
     {
       name: "[action...]",
       description: "user add NAME, user list, user remove NAME, freeze NAME:TAG, unfreeze NAME:TAG; default: serve",
+      actions: [
+        { name: "user add", description: "a user, whose token is told once" },
+        { name: "user list", description: "who may push" },
+        { name: "user remove", description: "forget a user" },
+        { name: "freeze", description: "keep a tag as it is", takes: ["reference"] },
+        { name: "unfreeze", description: "let a tag change again", takes: ["reference"] },
+      ],
     },
   ],
   options: [

@@ -2,6 +2,25 @@
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 
+/** What a shell offers for a word: files of the disk, or words that `sregistry completion words` finds. */
+export type WordKind =
+  | "file"
+  | "directory"
+  /** A file or a reference. */
+  | "image"
+  | "reference"
+  /** As `list` takes it. */
+  | "pattern"
+  /** A tag of the image named before. */
+  | "tag"
+  | "remote"
+  /** A remote, or a host that a login is known for. */
+  | "login"
+  /** What --registry takes. */
+  | "registry"
+  /** A remote's or a host's address with a scheme. */
+  | "endpoint";
+
 export interface OptionSpec {
   /** Commander's notation: `-F, --force`, `--tag <tag>`. */
   readonly flags: string;
@@ -15,12 +34,26 @@ export interface OptionSpec {
   readonly hidden?: boolean;
   /** No environment form: secrets' switches and things that only make sense typed. */
   readonly noEnv?: boolean;
+  /** What its value is, where its placeholder does not say it (src/commands/completion/model.ts). */
+  readonly completes?: WordKind;
 }
 
 export interface ArgumentSpec {
   /** Commander's notation: `<reference...>`, `[pattern]`. */
   readonly name: string;
   readonly description: string;
+  /** What it is, where its name does not say it. */
+  readonly completes?: WordKind;
+  /** The words that it may be; the verb's other arguments are the action's own. */
+  readonly actions?: readonly ActionSpec[];
+}
+
+export interface ActionSpec {
+  /** `list`; `user add` is two words. */
+  readonly name: string;
+  readonly description: string;
+  /** What follows it. */
+  readonly takes?: readonly WordKind[];
 }
 
 export interface ExampleSpec {
