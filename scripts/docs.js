@@ -1,0 +1,96 @@
+/**
+ * Writes completions/ and man/ out of the verbs' definitions. `--check` writes nothing, and ends with 1 when a committed
+ * file is not what would be written.
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { manPages } from "./man.js";
+
+const ROOT = join(import.meta.dirname, "..");
+const BUNDLE = join(ROOT, "node_modules", ".cache", `sregistry-docs-${process.pid}.mjs`);
+
+/** Node 20 cannot read TypeScript. */
+async function definitions() {
+  await build({
+    stdin: {
+      contents: `
+        export { GLOBAL_OPTIONS } from "./src/commands/globals.ts";
+        export { VERBS } from "./src/commands/index.ts";
+        export { SHELLS } from "./src/commands/completion.ts";
+        export { programModel } from "./src/commands/completion/model.ts";
+        export { EXIT_STATUS } from "./src/errors.ts";`,
+      resolveDir: ROOT,
+    },
+    outfile: BUNDLE,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.18",
+    packages: "external",
+    logLevel: "error",
+  });
+  try {
+    return await import(pathToFileURL(BUNDLE).href);
+  } finally {
+    await rm(BUNDLE, { force: true });
+  }
+}
+
+/** Before the first release: when the program was begun. A page without a date is a warning to mandoc. */
+const BEGUN = "2026-11-21";
+
+/** The version, and the date of the newest release in the changelog: no build changes a page. */
+async function release() {
+  const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  const text = await readFile(join(ROOT, "CHANGELOG.md"), "utf8");
+  const date = /^## \S+ - (\d{4}-\d{2}-\d{2})$/m.exec(text)?.[1];
+  return { version, date: date ?? BEGUN };
+}
+
+/** @returns {Promise<Map<string, string>>} */
+async function documents() {
+  const { GLOBAL_OPTIONS, VERBS, SHELLS, programModel, EXIT_STATUS } = await definitions();
+  /** @type {import("./man.js").Verb[]} */
+  const verbs = [];
+  for (const { name, summary, group, load } of VERBS) verbs.push({ name, summary, group, verb: await load() });
+  const program = programModel(verbs);
+  const files = new Map();
+  // The names under which the shells' own loaders look.
+  const names = { bash: "sregistry.bash", zsh: "_sregistry", fish: "sregistry.fish" };
+  for (const [shell, name] of Object.entries(names)) files.set(`completions/${name}`, SHELLS[shell](program));
+  const pages = manPages({ ...(await release()), verbs, globals: GLOBAL_OPTIONS, exits: EXIT_STATUS });
+  for (const [name, text] of pages) files.set(`man/${name}`, text);
+  return files;
+}
+
+const files = await documents();
+const known = (
+  await Promise.all(
+    ["completions", "man"].map(async (folder) => {
+      await mkdir(join(ROOT, folder), { recursive: true });
+      return (await readdir(join(ROOT, folder))).map((name) => `${folder}/${name}`);
+    }),
+  )
+).flat();
+/** @type {string[]} */
+const changed = known.filter((name) => !files.has(name));
+for (const [name, text] of files) {
+  const before = known.includes(name) ? await readFile(join(ROOT, name), "utf8") : undefined;
+  if (before !== text) changed.push(name);
+}
+if (process.argv.includes("--check")) {
+  for (const name of changed) console.error(`${name} is not what the definitions say: npm run docs`);
+  process.exitCode = changed.length === 0 ? 0 : 1;
+} else {
+  for (const name of changed) {
+    const text = files.get(name);
+    if (text === undefined) await rm(join(ROOT, name));
+    else {
+      await mkdir(dirname(join(ROOT, name)), { recursive: true });
+      await writeFile(join(ROOT, name), text);
+    }
+    console.log(name);
+  }
+}
