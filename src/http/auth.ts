@@ -34,7 +34,7 @@ async function authorized(inner: Transport, desk: TicketDesk, request: RegistryR
     const next = attempt === ATTEMPTS ? undefined : await desk.answer(request, challenges, ticket, attempt > 1);
     if (next === undefined) {
       if (request.accept.includes(401)) return response;
-      throw await unauthorized(request, response, challenges, ticket, await desk.credential(request));
+      throw await unauthorized(request, response, challenges, ticket, await desk.credential(request), desk.login);
     }
     await discard(response);
     ticket = next;

@@ -7,6 +7,7 @@
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { SregistryError } from "../errors.ts";
+import { orAborted } from "./abortable.ts";
 import { BulkBody } from "./bulk-body.ts";
 import { BulkSocket, CUT, type Patience } from "./bulk-socket.ts";
 import { codingRefusal } from "./headers.ts";
@@ -38,13 +39,13 @@ export function createBulkClient(options: BulkOptions): BulkClient {
   const idle = new Map<string, { readonly socket: BulkSocket; readonly since: number }[]>();
   const open = new Set<BulkSocket>();
 
-  async function connectionTo(url: URL): Promise<BulkSocket> {
+  async function connectionTo({ url, signal }: HttpRequest): Promise<BulkSocket> {
     for (let found = idle.get(url.origin)?.pop(); found !== undefined; found = idle.get(url.origin)?.pop()) {
       if (found.socket.reusable && performance.now() - found.since < LONGEST_IDLE) return found.socket;
       drop(found.socket);
     }
     const socket = new BulkSocket(url.host);
-    socket.attach(await options.connect(url, socket.onread));
+    socket.attach(await orAborted(options.connect(url, socket.onread), signal, (late) => late.destroy()));
     open.add(socket);
     return socket;
   }
@@ -58,7 +59,7 @@ export function createBulkClient(options: BulkOptions): BulkClient {
     async send(request, headers) {
       if (request.signal.aborted) throw abortError(request.signal);
       const { url } = request;
-      const socket = await connectionTo(url);
+      const socket = await connectionTo(request);
       const abort = () => socket.destroy(abortError(request.signal));
       request.signal.addEventListener("abort", abort, { once: true });
       if (request.signal.aborted) abort();

@@ -23,6 +23,8 @@ export interface CredentialQuery {
 }
 
 export interface CredentialSource {
+  /** What to type where a login is missing or wrong; undefined: `sregistry login HOST`. */
+  readonly login?: string;
   /** The first hit, or undefined for anonymous. A broken file or helper throws: it is never "no credential". */
   find(query: CredentialQuery): Promise<Credential | undefined>;
 }

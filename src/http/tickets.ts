@@ -95,6 +95,11 @@ export class TicketDesk {
     return this.#token(request, challenge);
   }
 
+  /** As CredentialSource has it. */
+  get login(): string | undefined {
+    return this.#options.credentials.login;
+  }
+
   /** Asked for lazily, once per origin and repository. */
   credential({ url, auth, signal }: RegistryRequest): Promise<Credential | undefined> {
     return this.#credentials.get(`${url.origin} ${auth.repository ?? ""}`, signal, async () => {
@@ -139,7 +144,9 @@ export class TicketDesk {
       signal,
     });
     if ("refused" in answer)
-      throw untrusted ? untrustedRealm(url, realm, answer.refused) : badLogin(url, realm, credential, answer.refused);
+      throw untrusted
+        ? untrustedRealm(url, realm, answer.refused)
+        : badLogin(url, realm, credential, answer.refused, this.login);
     return {
       kind: "token",
       value: `Bearer ${answer.secret.reveal()}`,

@@ -6,6 +6,7 @@
 import { type FileHandle, link, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SregistryError, systemCode } from "../errors.ts";
+import { orAborted } from "../http/abortable.ts";
 import { diskError, present } from "./disk.ts";
 import { decodeOwner, lifeOf, newOwner, type Owner } from "./owner.ts";
 
@@ -52,7 +53,8 @@ export async function withLock<T>(
   options: LockOptions<T> = {},
 ): Promise<T> {
   const before = queues.get(path) ?? Promise.resolve();
-  const turn = unlessAborted(before, options.signal).then(() => locked(path, work, options));
+  const { signal } = options;
+  const turn = (signal === undefined ? before : orAborted(before, signal)).then(() => locked(path, work, options));
   // Whoever comes next waits for everybody before, also when this caller gives up waiting.
   const over = Promise.allSettled([before, turn]).then(nothing);
   queues.set(path, over);
@@ -64,21 +66,6 @@ export async function withLock<T>(
 }
 
 function nothing(): void {}
-
-/** `wait`, or the signal's reason as soon as it is aborted. */
-async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return wait;
-  signal.throwIfAborted();
-  const over = new AbortController();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: over.signal });
-  });
-  try {
-    await Promise.race([wait, aborted]);
-  } finally {
-    over.abort();
-  }
-}
 
 async function locked<T>(path: string, work: (held: Held) => Promise<T>, options: LockOptions<T>): Promise<T> {
   const owner = await newOwner();
@@ -179,7 +166,7 @@ async function takeOver(path: string, claim: string, text: string | undefined): 
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw diskError(path, error);
     // Left by a process that was killed in the few steps below.
-    if (await isOld(right, claim)) await present(unlink(right));
+    if (!(await isYoung(right, claim))) await present(unlink(right));
     return false;
   }
   try {
@@ -199,7 +186,10 @@ async function abandoned(path: string, claim: string, text: string | undefined):
   const owner = decodeOwner(text);
   const life = owner === undefined ? "unknown" : await lifeOf(owner);
   if (life === "lives") return undefined;
-  if (life === "unknown" && !(await isOld(path, claim))) return undefined;
+  if (life !== "unknown") return owner?.id;
+  // The sign of life is in the owner's claim, which is the lock itself only where there are hard links.
+  const signs = owner === undefined ? [path] : [path, `${path}.${owner.id}`];
+  for (const sign of signs) if (await isYoung(sign, claim)) return undefined;
   return owner?.id ?? "torn";
 }
 
@@ -220,12 +210,12 @@ async function isGone(path: string, id: string, own: { readonly file: FileHandle
 }
 
 /** Ages are by the file server's clock: the claim, rewritten every few seconds, tells what time it is there. */
-async function isOld(path: string, claim: string): Promise<boolean> {
+async function isYoung(path: string, claim: string): Promise<boolean> {
   const [theirs, now] = await Promise.all([present(stat(path)), stat(claim)]);
-  return theirs !== undefined && now.mtimeMs - theirs.mtimeMs > STALE;
+  return theirs !== undefined && now.mtimeMs - theirs.mtimeMs <= STALE;
 }
 
-/** A sign of life: the same bytes again move the time of change by the file server's clock. The lock is the same file. */
+/** A sign of life: the same bytes again move the time of change by the file server's clock. */
 async function rewrite(file: FileHandle, owner: Owner): Promise<void> {
   await file.write(JSON.stringify(owner), 0, "utf8");
 }

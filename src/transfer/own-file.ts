@@ -13,8 +13,17 @@ export interface OwnFile {
 
 /** The file at `path` as it is if it is a regular file of ours without another name; else a new one in its place. */
 export async function openOwn(path: string, file: OwnFile): Promise<FileHandle> {
-  return (await openExisting(path, file)) ?? (await createOwn(path, file));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return (await openExisting(path, file)) ?? (await createOwn(path, file));
+    } catch (error) {
+      // Where locks are given to everybody, another process made it between the look and the making.
+      if (systemCode(error) !== "EEXIST" || tries === MOST_TRIES) throw error;
+    }
+  }
 }
+
+const MOST_TRIES = 5;
 
 export async function createOwn(path: string, { mode }: Pick<OwnFile, "mode">): Promise<FileHandle> {
   return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);

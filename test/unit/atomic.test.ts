@@ -240,7 +240,7 @@ describe("withLock", () => {
     const second = withLock(lock(), async () => "second", { signal: stop.signal });
     const third = withLock(lock(), async () => "third");
     stop.abort(new Error("stop"));
-    await expect(second).rejects.toThrow("stop");
+    await expect(second).rejects.toMatchObject({ code: "INTERRUPTED" });
     finished.emit("now");
     await first;
     expect(await third).toBe("third");
@@ -265,6 +265,19 @@ describe("withLock", () => {
     expect(await readFile(lock(), "utf8")).toBe(text);
     const longAgo = new Date(Date.now() - 60_000);
     await utimes(lock(), longAgo, longAgo);
+    expect(await withLock(lock(), async () => "mine")).toBe("mine");
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("waits for another host whose lock stays as old as it is, while its claim shows life (no hard links there)", async () => {
+    const owner = { ...(await newOwner()), host: "elsewhere", pid: 1 };
+    await writeFile(lock(), JSON.stringify(owner));
+    await writeFile(`${lock()}.${owner.id}`, JSON.stringify(owner));
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(lock(), longAgo, longAgo);
+    const error = await failure(withLock(lock(), async () => "mine", { timeoutMs: 50 }));
+    expect(error.code).toBe("LOCKED");
+    await utimes(`${lock()}.${owner.id}`, longAgo, longAgo);
     expect(await withLock(lock(), async () => "mine")).toBe("mine");
     expect(await readdir(folder)).toEqual([]);
   });

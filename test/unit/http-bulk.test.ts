@@ -1,11 +1,12 @@
 /** Large bodies past undici, over real sockets: the same answers, failures and rules as any other request. */
 import { randomBytes } from "node:crypto";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SregistryError } from "../../src/errors.ts";
 import { readCapped } from "../../src/http/body.ts";
+import { createBulkClient } from "../../src/http/bulk.ts";
 import { createTransport } from "../../src/http/index.ts";
 import { pour } from "../../src/http/pour.ts";
 import { dechunk, MAX_HEADER_SIZE, parseResponseHead } from "../../src/http/response-head.ts";
@@ -266,6 +267,22 @@ describe("a large answer that goes wrong", () => {
     const work = failure(pour(response.body, async () => ended.abort()));
     expect((await work).code).toBe("INTERRUPTED");
     await closed;
+  });
+
+  it("is not waited for while the connection is still being made, once it is not wanted any more", async () => {
+    const ended = new AbortController();
+    let made: (socket: Socket) => void = () => {};
+    const client = createBulkClient({
+      timeouts: { headers: 300, idle: 300 },
+      connect: () => new Promise((resolve) => (made = resolve)),
+    });
+    const asked = failure(client.send(bulk("/a", { signal: ended.signal }), {}));
+    ended.abort();
+    expect((await asked).code).toBe("INTERRUPTED");
+    const late = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    made(late);
+    await new Promise((done) => late.once("close", done));
+    expect(late.destroyed).toBe(true);
   });
 
   it("is not read ahead of whoever takes it", async () => {

@@ -226,7 +226,7 @@ require("node:module").syncBuiltinESMExports();
     expect(await watcher.end()).toEqual({ wrong: 0 });
     expect(site.ranges().length).toBeGreaterThan(1);
     expect(statuses).toContain(0);
-    const told = outcomes(pulls).filter((line) => JSON.stringify(line).includes('"outcome"'));
+    const told = outcomes(pulls).filter((line) => String(JSON.stringify(line)).includes('"outcome"'));
     expect(told.length).toBe(statuses.filter((status) => status === 0).length);
     await expectImage();
   });
