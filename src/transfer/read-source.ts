@@ -18,8 +18,12 @@ export async function* readSource(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, void> {
   const body = source.open(start, end);
+  // It may be waiting for bytes that come late or never.
+  const stop = () => body.destroy();
+  signal.addEventListener("abort", stop, { once: true });
   let at = start;
   try {
+    if (signal.aborted) throw abortError(signal);
     for await (const chunk of body) {
       if (signal.aborted) throw abortError(signal);
       const bytes: Buffer = chunk;
@@ -27,8 +31,9 @@ export async function* readSource(
       yield bytes;
     }
   } catch (error) {
-    throw unreadable(error);
+    throw signal.aborted ? abortError(signal) : unreadable(error);
   } finally {
+    signal.removeEventListener("abort", stop);
     body.destroy();
   }
   if (at < end) throw await endedEarly(source, at);

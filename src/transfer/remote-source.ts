@@ -3,12 +3,13 @@
  * that breaks off is asked for again from where it ended, and what passed is held to the digest that was promised.
  */
 import { createHash, type Hash } from "node:crypto";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { createRetryPolicy, type RetryLimits } from "../http/retry-policy.ts";
 import { type Digest, digestAlgorithm, finishDigest } from "../reference/digest.ts";
 import type { BodyPart, ByteRange } from "../registry/registry.ts";
+import { generated } from "./generated.ts";
 import type { Source } from "./source.ts";
 
 export interface RemoteSourceOptions {
@@ -54,11 +55,7 @@ class Remote implements RemoteSource {
   }
 
   open(start: number, end: number = this.size): Readable {
-    const stop = new AbortController();
-    const body = Readable.from(this.#told(start, Math.min(end, this.size), stop.signal), { objectMode: false });
-    // A read that waits for the network does not see that nobody wants it any more.
-    body.once("close", () => stop.abort());
-    return body;
+    return generated((stop) => this.#told(start, Math.min(end, this.size), stop), false);
   }
 
   async unchanged(): Promise<void> {
@@ -84,6 +81,8 @@ class Remote implements RemoteSource {
     for (let at = start; at < end; ) {
       try {
         for await (const chunk of this.#part(at, end, { ...call, signal })) {
+          // The next body may be on its way already, from the first byte on.
+          signal.throwIfAborted();
           this.#take(at, chunk);
           at += chunk.length;
           policy.progressed();

@@ -5,6 +5,7 @@ import type { Task } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import type { Body } from "../../http/transport.ts";
 import { type Digest, finishDigest } from "../../reference/digest.ts";
+import { generated } from "../../transfer/generated.ts";
 import { HashRing, WORTH_A_THREAD } from "../../transfer/hash-ring.ts";
 import { readBlocks, twoBlocks } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
@@ -62,7 +63,7 @@ export class HashedSource implements AsyncDisposable {
   async part(start: number, end: number): Promise<Body> {
     await this.#hashUpTo(start);
     const size = end - start;
-    const open = () => Readable.from(this.#pass(start, end));
+    const open = () => generated((stop) => this.#pass(start, end, AbortSignal.any([this.#signal, stop])));
     // What can only be read as a stream has chunks of its own.
     if (this.#source.reader === undefined) return { size, open };
     const moved = (bytes: number) => this.#task.at(start + bytes);
@@ -128,9 +129,9 @@ export class HashedSource implements AsyncDisposable {
     for await (const _block of this.#read(this.#at, offset));
   }
 
-  async *#pass(start: number, end: number): AsyncGenerator<Buffer, void, void> {
+  async *#pass(start: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer, void, void> {
     let at = start;
-    for await (const block of this.#read(start, end)) {
+    for await (const block of this.#read(start, end, signal)) {
       at += block.length;
       this.#task.at(at);
       // A stream keeps what it is given, and the block is used again.
@@ -139,10 +140,10 @@ export class HashedSource implements AsyncDisposable {
   }
 
   /** Each block is good until the one after the next is asked for. */
-  async *#read(start: number, end: number): AsyncGenerator<Buffer, void, void> {
+  async *#read(start: number, end: number, signal = this.#signal): AsyncGenerator<Buffer, void, void> {
     let at = start;
     const room = (offset: number, most: number) => this.#room(offset, most);
-    for await (const block of readBlocks(this.#source, start, end, this.#signal, room)) {
+    for await (const block of readBlocks(this.#source, start, end, signal, room)) {
       this.#take(at, block);
       at += block.length;
       yield block;

@@ -1,7 +1,7 @@
 /** The form of a signed upload: multipart/form-data whose length is known, which the server's nginx module wants. */
 import { randomUUID } from "node:crypto";
-import { Readable } from "node:stream";
 import type { Body } from "../../http/transport.ts";
+import { generated } from "../../transfer/generated.ts";
 import { readSource } from "../../transfer/read-source.ts";
 import type { Source } from "../../transfer/source.ts";
 
@@ -33,10 +33,10 @@ export function uploadForm(
     ].join(""),
   );
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
-  async function* parts(): AsyncGenerator<Uint8Array> {
+  async function* parts(stop: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
     yield head;
     let at = 0;
-    for await (const chunk of readSource(source, 0, source.size, signal)) {
+    for await (const chunk of readSource(source, 0, source.size, AbortSignal.any([signal, stop]))) {
       at += chunk.length;
       told(at);
       yield chunk;
@@ -47,6 +47,6 @@ export function uploadForm(
   }
   return {
     headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
-    body: { size: head.length + source.size + tail.length, open: () => Readable.from(parts()) },
+    body: { size: head.length + source.size + tail.length, open: () => generated(parts) },
   };
 }
