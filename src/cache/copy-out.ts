@@ -4,13 +4,14 @@
  */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, copyFile, type FileHandle, link, lstat, open, rename, stat, unlink } from "node:fs/promises";
+import { chmod, copyFile, type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Task } from "../call.ts";
 import { systemCode } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
 import { digestAlgorithm, finishDigest } from "../reference/digest.ts";
 import { diskError, present, readError, syncDirectory } from "../transfer/disk.ts";
+import { giveName } from "../transfer/give-name.ts";
 import { alreadyThere } from "../transfer/target.ts";
 import type { Entry } from "./entries.ts";
 
@@ -129,25 +130,5 @@ async function writeAll(file: FileHandle, block: Buffer, offset: number): Promis
   for (let done = 0; done < block.length; ) {
     const { bytesWritten } = await file.write(block, done, block.length - done, offset + done);
     done += bytesWritten;
-  }
-}
-
-/** What link(2) says where there are no hard links, or no more of them. */
-const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
-
-/** Only when the name is free. The link is of the copy, whose other name goes at once. */
-async function giveName(temporary: string, target: string): Promise<void> {
-  try {
-    await link(temporary, target);
-  } catch (error) {
-    const code = systemCode(error) ?? "";
-    if (code === "EEXIST") {
-      // An NFS server may have linked though its first answer got lost.
-      const [own, there] = await Promise.all([stat(temporary), present(lstat(target))]);
-      if (there?.ino === own.ino && there.dev === own.dev) return;
-    }
-    if (!NO_LINKS.includes(code)) throw error;
-    if ((await present(lstat(target))) !== undefined) throw alreadyThere(target);
-    await rename(temporary, target);
   }
 }

@@ -118,6 +118,8 @@ async function downloadAlone(directory: string, notes: Notes, { registry, image,
 /** The wait and the download are one line of the progress, under the image's name. */
 function oneTask({ label, image, call }: Fill): Progress & { readonly task: Task; end(): void } {
   let started: Task | undefined;
+  // The download ends it by itself; only a wait that was enough, or that failed, is left to be ended here.
+  let ended = false;
   const get = (): Task => {
     started ??= call.progress.start(label, image.size);
     return started;
@@ -126,12 +128,15 @@ function oneTask({ label, image, call }: Fill): Progress & { readonly task: Task
     at: (offset) => get().at(offset),
     state: (words) => get().state(words),
     done: () => get().done(),
-    fail: () => started?.fail(),
+    fail: () => {
+      if (!ended) started?.fail();
+      ended = true;
+    },
   };
-  // The download ends it by itself; only a wait that was enough is left to be ended here.
-  let ended = false;
   const end = (): void => {
-    if (started !== undefined && !ended) started.done();
+    if (started === undefined || ended) return;
+    if (image.size !== undefined) started.at(image.size);
+    started.done();
   };
   const finish = (how: "done" | "fail"): void => {
     if (!ended) get()[how]();

@@ -23,6 +23,8 @@ export interface Pruned {
   readonly removed: readonly Listed[];
   /** Entries that belong to others, who alone can remove them. */
   readonly kept: readonly Listed[];
+  /** Entries that the limits let go, and that were used too shortly ago. */
+  readonly justUsed: readonly Listed[];
   /** Partial files and locks of processes that are gone. */
   readonly leftovers: readonly string[];
 }
@@ -34,36 +36,45 @@ const ABANDONED = 60 * 60 * 1000;
 
 export async function prune(cache: Cache, limits: PruneLimits): Promise<Pruned> {
   const now = await timeThere(cache.directory);
-  if (now === undefined) return { removed: [], kept: [], leftovers: [] };
-  const chosen = chooseEntries(await listEntries(cache.directory), limits, now);
+  if (now === undefined) return NOTHING;
+  const entries = await listEntries(cache.directory);
+  const chosen = chooseEntries(entries, limits, now);
+  const justUsed = chooseEntries(entries, limits, now, 0).filter(({ used }) => now - used < JUST_USED);
   const leftovers = await findLeftovers(cache.directory, now);
-  if (limits.dryRun === true) return { removed: chosen, kept: [], leftovers };
+  if (limits.dryRun === true) return { removed: chosen, kept: [], justUsed, leftovers };
   const { removed, kept } = await removeAll(cache, chosen);
   for (const path of leftovers) await unlinkLeftover(path);
-  return { removed, kept, leftovers };
+  return { removed, kept, justUsed, leftovers };
 }
 
 /** Everything but what is being filled at this moment. */
 export async function clean(cache: Cache): Promise<Pruned> {
   const now = await timeThere(cache.directory);
-  if (now === undefined) return { removed: [], kept: [], leftovers: [] };
+  if (now === undefined) return NOTHING;
   const leftovers = await findLeftovers(cache.directory, now, 0);
   const { removed, kept } = await removeAll(cache, await listEntries(cache.directory));
   for (const path of leftovers) await unlinkLeftover(path);
   if (cache.notes.directory === join(cache.directory, NOTES)) {
     await rm(cache.notes.directory, { recursive: true, force: true });
   }
-  return { removed, kept, leftovers };
+  return { removed, kept, justUsed: [], leftovers };
 }
 
-/** Which entries the limits let go, least recently used first. Pure. */
-export function chooseEntries(entries: readonly Listed[], limits: PruneLimits, now: number): readonly Listed[] {
+const NOTHING: Pruned = { removed: [], kept: [], justUsed: [], leftovers: [] };
+
+/** Which entries the limits let go, least recently used first; `leastAge` in milliseconds since the last use. Pure. */
+export function chooseEntries(
+  entries: readonly Listed[],
+  limits: PruneLimits,
+  now: number,
+  leastAge = JUST_USED,
+): readonly Listed[] {
   const { maxSize = Number.POSITIVE_INFINITY, olderThan = Number.POSITIVE_INFINITY } = limits;
   let size = entries.reduce((sum, entry) => sum + entry.size, 0);
   const chosen: Listed[] = [];
   for (const entry of [...entries].sort((a, b) => a.used - b.used)) {
     const age = now - entry.used;
-    if (age < JUST_USED || (size <= maxSize && age <= olderThan)) continue;
+    if (age < leastAge || (size <= maxSize && age <= olderThan)) continue;
     chosen.push(entry);
     size -= entry.size;
   }

@@ -6,6 +6,7 @@ import { abortError } from "../http/network-error.ts";
 import type { DigestMemo } from "../transfer/digest-memo.ts";
 import { removeLeftovers } from "../transfer/leftovers.ts";
 import { type Held, withLock } from "../transfer/lock.ts";
+import { ownerWords } from "../transfer/owner.ts";
 import { ownPath, partialPath } from "../transfer/partial.ts";
 import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "../transfer/target.ts";
 import { copyOut } from "./copy-out.ts";
@@ -92,7 +93,7 @@ async function copyUnderLock(
       signal,
       timeoutMs: LONGEST_WAIT,
       longestPauseMs: LONGEST_PAUSE,
-      waiting: ({ pid, host }) => task.state(`waiting for process ${pid} on ${host}`),
+      waiting: (owner) => task.state(`waiting for ${ownerWords(owner)}`),
       instead: changed,
     });
     if (outcome === "damaged") return undefined;

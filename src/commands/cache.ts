@@ -110,18 +110,28 @@ async function confirmClean({ services, terminal }: Context): Promise<void> {
   if (!sure) throw new SregistryError("USAGE", `${directory} was not cleaned: the answer was no`);
 }
 
-async function report({ removed, kept, leftovers }: Pruned, dryRun: boolean, context: Context): Promise<void> {
+async function report(
+  { removed, kept, justUsed, leftovers }: Pruned,
+  dryRun: boolean,
+  context: Context,
+): Promise<void> {
   const { log } = await context.call();
   const size = removed.reduce((sum, entry) => sum + entry.size, 0);
   if (context.flags.json) {
-    const entries = removed.map(({ digest, path, size: bytes }) => ({ digest, path, size: bytes }));
-    await context.terminal.json({ dryRun, removed: entries, size, leftovers });
+    const shown = (entries: Pruned["removed"]) =>
+      entries.map(({ digest, path, size: bytes }) => ({ digest, path, size: bytes }));
+    const stayed = { kept: shown(kept), justUsed: shown(justUsed) };
+    await context.terminal.json({ dryRun, removed: shown(removed), size, ...stayed, leftovers });
   } else for (const { path } of removed) await context.terminal.line(path);
   const files = `${leftovers.length} file${leftovers.length === 1 ? "" : "s"}`;
   const rest = leftovers.length === 0 ? "" : `, and ${files} of downloads that nobody goes on with`;
-  const images = `${removed.length} image${removed.length === 1 ? "" : "s"} (${formatSize(size)})`;
-  log.info(`${dryRun ? "would remove" : "removed"} ${images}${rest}`);
+  log.info(`${dryRun ? "would remove" : "removed"} ${images(removed.length)} (${formatSize(size)})${rest}`);
+  if (justUsed.length > 0) log.info(`${images(justUsed.length)} used in the last minute stayed`);
   for (const { path } of kept) log.warn(`${path} could not be removed: it belongs to somebody else`);
+}
+
+function images(count: number): string {
+  return `${count} image${count === 1 ? "" : "s"}`;
 }
 
 async function* each<T>(items: readonly T[], row: (item: T) => readonly string[]): AsyncGenerator<readonly string[]> {

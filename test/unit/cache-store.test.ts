@@ -260,7 +260,8 @@ describe("prune", () => {
       await writeFile(filling(`.${hex}.sif.part-${"0".repeat(16)}`), "bytes");
       if (hex !== young) await utimes(filling(`.${hex}.sif.part-${"0".repeat(16)}`), hourAgo, hourAgo);
     }
-    const { leftovers } = await prune(cache, { maxSize: 0 });
+    const { leftovers, justUsed } = await prune(cache, { maxSize: 0 });
+    expect(justUsed.map(({ path }) => path)).toEqual([entry()]);
     expect(leftovers.map((path) => basename(path))).toEqual([
       `.${dead}.lock`,
       `.${dead}.sif.part-${"0".repeat(16)}`,
@@ -273,7 +274,7 @@ describe("prune", () => {
   });
 
   it("does nothing where there is no cache", async () => {
-    expect(await prune(await open(), { maxSize: 0 })).toEqual({ removed: [], kept: [], leftovers: [] });
+    expect(await prune(await open(), { maxSize: 0 })).toEqual({ removed: [], kept: [], justUsed: [], leftovers: [] });
     expect(await readdir(root)).toEqual([]);
   });
 });
