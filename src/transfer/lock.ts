@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SregistryError, systemCode } from "../errors.ts";
 import { orAborted } from "../http/abortable.ts";
 import { diskError, present } from "./disk.ts";
-import { decodeOwner, lifeOf, newOwner, type Owner } from "./owner.ts";
+import { decodeOwner, lifeOf, newOwner, type Owner, ownerWords } from "./owner.ts";
 
 export interface LockOptions<T = never> {
   readonly signal?: AbortSignal | undefined;
@@ -237,7 +237,7 @@ async function textOf(path: string): Promise<string | undefined> {
 
 async function waitedLongEnough(path: string, timeoutMs: number): Promise<SregistryError> {
   const owner = await ownerOf(path);
-  const whose = owner === undefined ? "" : ` by process ${owner.pid} on ${owner.host}`;
+  const whose = owner === undefined ? "" : ` by ${ownerWords(owner)}`;
   return new SregistryError("LOCKED", `${path} is held${whose}: waited ${Math.round(timeoutMs / 1000)} s`, {
     hint: "wait for that process or end it; a lock whose owner is gone is taken over",
   });

@@ -1,7 +1,7 @@
 /** Shows how far another process is with the download that this one waits for. */
 import type { Call, Task } from "../call.ts";
 import { readJournal } from "./journal.ts";
-import type { Owner } from "./owner.ts";
+import { type Owner, ownerWords } from "./owner.ts";
 
 /** Milliseconds between two looks; each reads a small file on what may be a shared file system. */
 const PAUSE = 2_000;
@@ -20,8 +20,8 @@ export class Onlooker implements Disposable {
   }
 
   /** Called again when the process that is waited for is another one. */
-  waitFor({ pid, host }: Owner): void {
-    this.#task.state(`waiting for process ${pid} on ${host}`);
+  waitFor(owner: Owner): void {
+    this.#task.state(`waiting for ${ownerWords(owner)}`);
     this.#timer ??= setInterval(() => void this.#look(), PAUSE);
     void this.#look();
   }

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
-import { kill, pid } from "node:process";
+import { env, kill, pid } from "node:process";
 import { count, field, object, optional, parseJson, string } from "../decode.ts";
 import { isCode, systemCode } from "../errors.ts";
 
@@ -15,13 +15,22 @@ export interface Owner {
   readonly start: string | undefined;
   /** The boot and the pid namespace (container) within which the pid means something, where the kernel says. */
   readonly place: string | undefined;
+  /** Batch job and its name for the node, where the process belongs to one: what a user knows and can look at. */
+  readonly job?: string | undefined;
+  readonly node?: string | undefined;
 }
 
 /** `unknown`: on another host, in another container or from before a boot; there only a sign of life tells. */
 export type Life = "lives" | "gone" | "unknown";
 
 export async function newOwner(): Promise<Owner> {
-  return { id: randomUUID(), host: hostname(), pid, start: await startOf(pid), place: await placeOf() };
+  const { SLURM_JOB_ID: job, SLURMD_NODENAME: node } = env;
+  return { id: randomUUID(), host: hostname(), pid, start: await startOf(pid), place: await placeOf(), job, node };
+}
+
+/** `job 4711 on node n12`, else `process 4711 on login1`. */
+export function ownerWords({ job, node, pid, host }: Owner): string {
+  return job ? `job ${job} on node ${node || host}` : `process ${pid} on ${host}`;
 }
 
 /** Undefined for what a crash left empty or torn. */
@@ -34,6 +43,8 @@ export function decodeOwner(text: string): Owner | undefined {
       pid: field(json, "pid", count, "owner"),
       start: field(json, "start", optional(string), "owner"),
       place: field(json, "place", optional(string), "owner"),
+      job: field(json, "job", optional(string), "owner"),
+      node: field(json, "node", optional(string), "owner"),
     };
   } catch (error) {
     if (isCode(error, "REPLY_INVALID")) return undefined;
