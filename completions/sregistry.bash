@@ -35,6 +35,9 @@ _sregistry_value() {
     "copy --tag") kind=tag ;;
     "copy --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "get --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
+    "bcast --program") kind=file ;;
+    "bcast --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
+    "bcast --on-node") : ;;
     "cache --max-size") : ;;
     "cache --older-than") : ;;
     "remote --token-file") kind=file ;;
@@ -78,6 +81,8 @@ _sregistry_argument() {
     "copy@1 "*) kind=reference ;;
     "delete@0 "*) kind=reference ;;
     "get@0 "*) kind=reference ;;
+    "bcast@0 "*) kind=reference ;;
+    "bcast@1 "*) kind=reference ;;
     "cache@0 ") choices="path list verify prune clean" ;;
     "remote@0 ") choices="add list use remove login logout status get-login-password" ;;
     "remote@1 use") kind=remote ;;
@@ -93,7 +98,7 @@ _sregistry_argument() {
     "serve@1 freeze") kind=reference ;;
     "serve@1 unfreeze") kind=reference ;;
     "completion@0 ") choices="bash zsh fish" ;;
-    "help@0 ") choices="pull push list search inspect labels tag copy delete get cache remote collection login logout serve completion version" ;;
+    "help@0 ") choices="pull push list search inspect labels tag copy delete get bcast cache remote collection login logout serve completion version" ;;
   esac
 }
 
@@ -109,6 +114,7 @@ _sregistry_flags() {
     copy) flags="--tag --all --arch --referrers -U --allow-unsigned --any-file --dry-run $flags" ;;
     delete) flags="-f --force $flags" ;;
     get) flags="--arch $flags" ;;
+    bcast) flags="-F --force --program --arch $flags" ;;
     cache) flags="--max-size --older-than --dry-run -f --force $flags" ;;
     remote) flags="-i --insecure --no-login --use --token-stdin --token-file --keyring $flags" ;;
     collection) flags="--private $flags" ;;
@@ -187,7 +193,7 @@ _sregistry() {
     kind="" choices=$flags
     _sregistry_offer "$cur"
   elif [[ -z $verb ]]; then
-    kind="" choices="pull push list search inspect labels tag copy delete get cache remote collection login logout serve completion version help"
+    kind="" choices="pull push list search inspect labels tag copy delete get bcast cache remote collection login logout serve completion version help"
     _sregistry_offer "$cur"
   else
     _sregistry_argument "$verb"

@@ -41,6 +41,12 @@ function __sregistry_typed
                     set skip yes
                 case 'get --arch'
                     set skip yes
+                case 'bcast --program'
+                    set skip yes
+                case 'bcast --arch'
+                    set skip yes
+                case 'bcast --on-node'
+                    set skip yes
                 case 'cache --max-size'
                     set skip yes
                 case 'cache --older-than'
@@ -126,7 +132,7 @@ function __sregistry_find
 end
 
 complete -c sregistry -f
-complete -c sregistry -n 'test -z "$(__sregistry_typed)"' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' labels \'show and find labels across images\' tag \'give an image more tags without sending it again\' copy \'copy images between any two endpoints, nothing kept on the way\' delete \'remove a tag or an image\' get \'print the path of an image, fetching it only if needed\' cache \'the image cache: path, list, verify, prune, clean\' remote \'the endpoints that Singularity shares: add, list, use, remove, login, logout, status\' collection \'create a collection\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' serve \'run the embedded registry over HTTP\' completion \'print the script that completes words in a shell\' version \'print the version\' help \'print the help of a verb\')'
+complete -c sregistry -n 'test -z "$(__sregistry_typed)"' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' labels \'show and find labels across images\' tag \'give an image more tags without sending it again\' copy \'copy images between any two endpoints, nothing kept on the way\' delete \'remove a tag or an image\' get \'print the path of an image, fetching it only if needed\' bcast \'put an image on the local disk of every node of a Slurm job\' cache \'the image cache: path, list, verify, prune, clean\' remote \'the endpoints that Singularity shares: add, list, use, remove, login, logout, status\' collection \'create a collection\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' serve \'run the embedded registry over HTTP\' completion \'print the script that completes words in a shell\' version \'print the version\' help \'print the help of a verb\')'
 complete -c sregistry -l registry -x -a '(__sregistry_find registry)' -d 'default registry for names without scheme: a remote, local, oras://HOST[/PATH] or a URL'
 complete -c sregistry -l library -x -d 'the library that library:// and names without scheme stand for in this run'
 complete -c sregistry -l protocol -x -a 'auto library hmac' -d 'how a Singularity Registry Server is spoken to'
@@ -222,6 +228,13 @@ complete -c sregistry -n '__sregistry_at delete 0' -a '(__sregistry_find referen
 complete -c sregistry -n '__sregistry_in get' -l arch -x -a 'amd64 arm64 arm 386 ppc64le riscv64 s390x' -d 'which one, where a name stands for several: amd64, arm64, ...'
 complete -c sregistry -n '__sregistry_at get 0' -a '(__sregistry_find reference)'
 
+# bcast
+complete -c sregistry -n '__sregistry_in bcast' -s F -l force -d 'replace a file that holds something else'
+complete -c sregistry -n '__sregistry_in bcast' -l program -r -F -d 'sregistry on the nodes, where it is elsewhere than here'
+complete -c sregistry -n '__sregistry_in bcast' -l arch -x -a 'amd64 arm64 arm 386 ppc64le riscv64 s390x' -d 'which one, where a name stands for several: amd64, arm64, ...'
+complete -c sregistry -n '__sregistry_at bcast 0' -a '(__sregistry_find reference)'
+complete -c sregistry -n '__sregistry_at bcast 1' -a '(__sregistry_find reference)'
+
 # cache
 complete -c sregistry -n '__sregistry_in cache' -l max-size -x -d 'prune: what may stay: 500M, 50GiB, 1T'
 complete -c sregistry -n '__sregistry_in cache' -l older-than -x -d 'prune: what was not used for: 12h, 30d, 8w'
@@ -276,4 +289,4 @@ complete -c sregistry -n '__sregistry_after completion' -a '(printf \'%s\\t%s\\n
 # version
 
 # help
-complete -c sregistry -n '__sregistry_after help' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' labels \'show and find labels across images\' tag \'give an image more tags without sending it again\' copy \'copy images between any two endpoints, nothing kept on the way\' delete \'remove a tag or an image\' get \'print the path of an image, fetching it only if needed\' cache \'the image cache: path, list, verify, prune, clean\' remote \'the endpoints that Singularity shares: add, list, use, remove, login, logout, status\' collection \'create a collection\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' serve \'run the embedded registry over HTTP\' completion \'print the script that completes words in a shell\' version \'print the version\')'
+complete -c sregistry -n '__sregistry_after help' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' labels \'show and find labels across images\' tag \'give an image more tags without sending it again\' copy \'copy images between any two endpoints, nothing kept on the way\' delete \'remove a tag or an image\' get \'print the path of an image, fetching it only if needed\' bcast \'put an image on the local disk of every node of a Slurm job\' cache \'the image cache: path, list, verify, prune, clean\' remote \'the endpoints that Singularity shares: add, list, use, remove, login, logout, status\' collection \'create a collection\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' serve \'run the embedded registry over HTTP\' completion \'print the script that completes words in a shell\' version \'print the version\')'

@@ -14,6 +14,10 @@ export interface Context extends AsyncDisposable {
   readonly version: string;
   readonly platform: { readonly node: string; readonly platform: string; readonly architecture: string };
   readonly cwd: string;
+  readonly env: Environment;
+  /** How this program is run once more: what to run, and its first words. */
+  readonly command: readonly string[];
+  readonly signal: AbortSignal;
   readonly terminal: Terminal;
   /** All verbs, for what is written about them. */
   readonly verbs: readonly VerbEntry[];
@@ -36,6 +40,7 @@ export interface ContextOptions {
   readonly flags: GlobalFlags;
   readonly env: Environment;
   readonly cwd: string;
+  readonly command: readonly string[];
   readonly stdin: Readable;
   readonly nodeVersion: string;
   readonly signal: AbortSignal;
@@ -47,7 +52,7 @@ export interface ContextOptions {
 const INPUT_LIMIT = 1024 * 1024;
 
 export function createContext(options: ContextOptions): Context {
-  const { flags, env, cwd, stdin, nodeVersion, signal, finishing, terminal, verbs } = options;
+  const { flags, env, cwd, command, stdin, nodeVersion, signal, finishing, terminal, verbs } = options;
   let services: Promise<Services> | undefined;
   const more: Services[] = [];
   const buildServices = async (log: Log, signal: AbortSignal): Promise<Services> => {
@@ -72,6 +77,9 @@ export function createContext(options: ContextOptions): Context {
     version: VERSION,
     platform: { node: nodeVersion, platform: platform(), architecture: arch() },
     cwd,
+    env,
+    command,
+    signal,
     terminal,
     verbs,
     async call() {

@@ -65,6 +65,7 @@ async function main(): Promise<void> {
       flags,
       env,
       cwd: process.cwd(),
+      command: ownCommand(),
       stdin,
       nodeVersion: process.versions.node,
       signal,
@@ -81,6 +82,12 @@ async function main(): Promise<void> {
     await terminal.failure(failure);
   }
   await terminal.flush();
+}
+
+/** A single executable is its own script. */
+function ownCommand(): readonly string[] {
+  const { execPath, argv } = process;
+  return argv[1] === undefined || argv[1] === execPath ? [execPath] : [execPath, argv[1]];
 }
 
 /** `--timeout` ends everything with exit 75. */

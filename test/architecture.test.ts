@@ -69,10 +69,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: [...FOUNDATION, "reference", "transfer", "yaml"],
   remote: [...FOUNDATION, "reference", "http", "transfer", "yaml", "credentials"],
   server: [...FOUNDATION, "reference", "image", "transfer", "registry/local"],
+  slurm: [...FOUNDATION, "reference", "transfer"],
   client: [
     ...FOUNDATION,
     ...["reference", "image", "http", "transfer", "registry", "registry/local"],
-    ...["cache", "credentials", "config", "remote", "server"],
+    ...["cache", "credentials", "config", "remote", "server", "slurm"],
   ],
   terminal: FOUNDATION,
   commands: [...FOUNDATION, "client", "reference", "image", "terminal", "context.ts"],

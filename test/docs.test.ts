@@ -61,11 +61,12 @@ describe("a flag that a message names", () => {
   it("is one that exists", async () => {
     const verbs = await Promise.all(VERBS.map(({ load }) => load()));
     const specs = [...GLOBAL_OPTIONS, ...verbs.flatMap(({ options }) => options)];
-    // The last is V8's.
+    // The last are V8's and srun's.
     const known = new Set([
       "--help",
       "--version",
       "--liftoff-only",
+      ...["--overlap", "--ntasks-per-node", "--mpi"],
       ...specs.flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []),
     ]);
     const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter((name) =>

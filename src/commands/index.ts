@@ -70,6 +70,12 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./get.ts")).get,
   },
   {
+    name: "bcast",
+    group: "Images",
+    summary: "put an image on the local disk of every node of a Slurm job",
+    load: async () => (await import("./bcast.ts")).bcast,
+  },
+  {
     name: "cache",
     group: "Images",
     summary: "the image cache: path, list, verify, prune, clean",
