@@ -5,11 +5,12 @@
 import type { createHash } from "node:crypto";
 import type { readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
-import { SregistryError, systemCode } from "../errors.ts";
+import type { Worker } from "node:worker_threads";
+import { SregistryError } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, isDigest } from "../reference/digest.ts";
 import { readError } from "./disk.ts";
 import { digestOfFile } from "./hash-file.ts";
+import { isThreadFailure, startThread } from "./thread.ts";
 
 /** Bytes: for fewer, a thread costs more than it brings. */
 const WORTH_A_THREAD = 8 * 1024 * 1024;
@@ -30,7 +31,7 @@ export class HashFollower implements AsyncDisposable {
   /** Bytes from the first on that may be hashed. */
   readonly #mark = new BigInt64Array(new SharedArrayBuffer(8));
   #worker: Worker | undefined;
-  /** There may be no more threads (ulimit -u, a cgroup's pids.max): everything is hashed at the end. */
+  /** There may be no more threads: everything is hashed at the end. */
   #alone = false;
   #answer: Promise<Digest> | undefined;
 
@@ -94,20 +95,6 @@ export class HashFollower implements AsyncDisposable {
     this.#say(STOP);
     await this.#worker.terminate();
   }
-}
-
-function startThread(code: string, workerData: FollowData): Worker | undefined {
-  try {
-    return new Worker(code, { eval: true, workerData, execArgv: [] });
-  } catch (error) {
-    if (isThreadFailure(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Node's ERR_WORKER_INIT_FAILED, ERR_WORKER_OUT_OF_MEMORY. */
-function isThreadFailure(error: unknown): boolean {
-  return systemCode(error)?.startsWith("ERR_WORKER_") === true;
 }
 
 function shorter(name: string, size: number): SregistryError {

@@ -1,11 +1,13 @@
 /**
  * SHA-256 in a thread of its own, over the very memory that a sender sends from: a ring of blocks that is filled, hashed and sent,
- * and filled again. Counters in shared memory tell how far each is; no message is needed for a block.
+ * and filled again. Counters in shared memory tell how far each is; no message is needed for a block. Where there may be no more
+ * threads, whoever hands bytes over hashes them.
  */
-import type { createHash } from "node:crypto";
-import { Worker } from "node:worker_threads";
+import { createHash, type Hash } from "node:crypto";
+import type { Worker } from "node:worker_threads";
 import { SregistryError } from "../errors.ts";
-import { type Digest, parseDigest } from "../reference/digest.ts";
+import { type Digest, finishDigest, parseDigest } from "../reference/digest.ts";
+import { isThreadFailure, startThread } from "./thread.ts";
 
 /** Bytes of a block: large enough that a GiB is a thousand of them. */
 export const BLOCK = 1024 * 1024;
@@ -30,22 +32,35 @@ export class HashRing implements AsyncDisposable {
   readonly #size: number;
   readonly #memory = new SharedArrayBuffer(RING);
   readonly #marks = new BigInt64Array(new SharedArrayBuffer(24));
-  readonly #worker: Worker;
+  readonly #signal: AbortSignal;
+  readonly #worker: Worker | undefined;
   readonly #answer: Promise<Digest>;
+  /** Instead of the thread. */
+  #alone: Hash | undefined;
+  #resolve: (digest: Digest) => void = () => {};
+  #reject: (reason: unknown) => void = () => {};
   #wake: () => void = () => {};
   #fail: (reason: unknown) => void = () => {};
   #failure: unknown;
   #filled = 0;
 
   /** Of `size` bytes in all. `signal` ends the thread at once. */
-  constructor(size: number, signal: AbortSignal) {
+  constructor(size: number, signal: AbortSignal, start: typeof startThread = startThread) {
     this.#size = size;
+    this.#signal = signal;
     Atomics.store(this.#marks, WANTED, NOTHING);
     const data: RingData = { marks: this.#marks, memory: this.#memory, size, block: BLOCK };
-    this.#worker = new Worker(`(${hashLoop.toString()})(${REQUIRED})`, { eval: true, workerData: data, execArgv: [] });
-    this.#answer = this.#listen(signal);
+    this.#answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
     // Reported by whoever waits for it.
     this.#answer.catch(() => undefined);
+    this.#worker = start(`(${hashLoop.toString()})(${REQUIRED})`, data);
+    if (this.#worker === undefined) this.#hashAlone();
+    else this.#listen(this.#worker);
+    if (signal.aborted) this.#stop();
+    else signal.addEventListener("abort", this.#stop, { once: true });
   }
 
   /** Bytes that have been handed over, from the first on. */
@@ -65,7 +80,9 @@ export class HashRing implements AsyncDisposable {
 
   /** The room given out last is filled with so many bytes. */
   add(bytes: number): void {
+    const from = this.#filled;
     this.#filled += bytes;
+    if (this.#alone !== undefined) this.#update(this.#alone, from, bytes);
     Atomics.store(this.#marks, FILLED, BigInt(this.#filled));
     Atomics.notify(this.#marks, FILLED);
   }
@@ -76,12 +93,13 @@ export class HashRing implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    this.#signal.removeEventListener("abort", this.#stop);
+    await this.#worker?.terminate();
   }
 
   async #hashedTo(offset: number): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    if (Atomics.load(this.#marks, HASHED) >= offset) return;
+    if (this.#alone !== undefined || Atomics.load(this.#marks, HASHED) >= offset) return;
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve;
       this.#fail = reject;
@@ -90,29 +108,44 @@ export class HashRing implements AsyncDisposable {
     });
   }
 
-  #listen(signal: AbortSignal): Promise<Digest> {
-    return new Promise((resolve, reject) => {
-      const fail = (reason: unknown): void => {
-        this.#failure ??= reason;
-        this.#fail(this.#failure);
-        reject(this.#failure);
-      };
-      const stop = (): void => {
-        fail(signal.reason);
-        void this.#worker.terminate();
-      };
-      this.#worker.on("message", (hex: string) => {
-        if (hex === "") this.#wake();
-        else resolve(parseDigest(`sha256:${hex}`));
-      });
-      this.#worker.once("error", fail);
-      this.#worker.once("exit", () => {
-        signal.removeEventListener("abort", stop);
-        fail(new SregistryError("INTERNAL", "what was sent was not hashed to its end"));
-      });
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
+  #listen(worker: Worker): void {
+    worker.on("message", (hex: string) => {
+      if (hex === "") this.#wake();
+      else this.#resolve(parseDigest(`sha256:${hex}`));
     });
+    worker.once("error", (error) => {
+      // All that was handed over is still there.
+      if (isThreadFailure(error) && Atomics.load(this.#marks, HASHED) === 0n) this.#hashAlone();
+      else this.#end(error);
+    });
+    worker.once("exit", () => {
+      if (this.#alone !== undefined) return;
+      this.#signal.removeEventListener("abort", this.#stop);
+      this.#end(new SregistryError("INTERNAL", "what was sent was not hashed to its end"));
+    });
+  }
+
+  #end(reason: unknown): void {
+    this.#failure ??= reason;
+    this.#fail(this.#failure);
+    this.#reject(this.#failure);
+  }
+
+  readonly #stop = (): void => {
+    this.#end(this.#signal.reason);
+    void this.#worker?.terminate();
+  };
+
+  #hashAlone(): void {
+    this.#alone = createHash("sha256");
+    this.#update(this.#alone, 0, this.#filled);
+    this.#wake();
+  }
+
+  /** The `bytes` that were handed over last, from `offset` on. They are in one piece. */
+  #update(hash: Hash, offset: number, bytes: number): void {
+    hash.update(new Uint8Array(this.#memory, offset % RING, bytes));
+    if (this.#filled === this.#size) this.#resolve(finishDigest(hash));
   }
 }
 
