@@ -73,19 +73,31 @@ export type CopyEntry = { readonly tag: Tag } & (
 /** Tags that both sides are asked about while an earlier one is copied: a mirror that is up to date is quickly through. */
 const ASKED_AHEAD = 6;
 
-/** One entry a tag as it is done. A tag that fails is told and does not stop the others. */
+/** Tags in a row that fail for the network's sake, after all retries, before the rest is left for another time. */
+const MOST_IN_A_ROW = 3;
+
+/**
+ * One entry a tag as it is done. A tag that fails is told and does not stop the others, unless they would fail alike: a login,
+ * a full disk, a server that is gone.
+ */
 export async function* copyAll(services: CopyServices, input: CopyAllInput, call: Call): AsyncGenerator<CopyEntry> {
   const [from, to] = await ends(services, input, call);
   const known = new Map<Digest, Tag>();
   const plan = (tag: Tag): Promise<CarryOut> =>
     planCopy({ ...from, reference: withTag(from.reference, tag) }, to, [tag], input, known, call);
+  let inARow = 0;
   for await (const { item: tag, result } of ahead(tagsToCopy(from, input.tags, call), ASKED_AHEAD, plan)) {
     try {
       const carryOut = await result;
       yield { tag, failed: undefined, ...(await carryOut()) };
+      inARow = 0;
     } catch (error) {
       if (call.signal.aborted || !(error instanceof SregistryError) || isCode(error, "INTERNAL", "USAGE")) throw error;
       yield { tag, failed: error };
+      inARow = isCode(error, "NETWORK", "TIMEOUT", "SERVER_ERROR") ? inARow + 1 : 0;
+      if (inARow < MOST_IN_A_ROW && !isCode(error, "UNAUTHORIZED", "DISK")) continue;
+      call.log.warn("the other tags are left: they would fail alike");
+      return;
     }
   }
 }

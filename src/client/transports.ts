@@ -18,7 +18,7 @@ export interface TransportLogin {
 }
 
 export interface Transports extends AsyncDisposable {
-  /** A new one; --insecure-tls applies to `host` alone. @throws SregistryError NETWORK with --offline. */
+  /** A new one; --insecure-tls applies to `host` alone. @throws SregistryError USAGE with --offline: trying again would not help. */
   make(host: Host, login?: TransportLogin): Transport;
   /** Where `host` is asked: https unless it is loopback or the user said otherwise. */
   baseUrl(host: Host): URL;
@@ -81,7 +81,7 @@ export function createTransports({ env, userAgent, log, flags, config }: Transpo
 }
 
 function refusedOffline(host: Host): SregistryError {
-  return new SregistryError("NETWORK", `${host} cannot be asked: --offline opens no connection`, {
+  return new SregistryError("USAGE", `${host} cannot be asked: --offline opens no connection`, {
     hint: "run it once without --offline",
   });
 }

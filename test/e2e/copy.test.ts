@@ -219,6 +219,17 @@ describe("a repository with --all", () => {
     });
   });
 
+  it("ends at the first tag where the destination wants a login: the others would fail alike", async () => {
+    for (const tag of ["1", "2", "3"]) await push(TINY, tag);
+    const wants = await startFaults({ upstream: new URL(other.url) });
+    const login = reply(401, { headers: { "www-authenticate": 'Basic realm="there"' } });
+    wants.on({ method: "POST" }, login);
+    const run = await user.run(["copy", "--all", from(), `oras://${wants.host}/${repo}`, "--progress", "none"]);
+    expect(run).toMatchObject({ status: 4, stdout: "1\tfailed\t\n" });
+    expect(run.stderr).toContain("the other tags are left: they would fail alike");
+    await wants.close();
+  });
+
   it("goes on after a tag that fails, and ends with the worst status", async () => {
     const one = digestOf(await push(TINY, "1"));
     await large(MIB);
