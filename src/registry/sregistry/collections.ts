@@ -19,7 +19,7 @@ export async function createCollection(
   { private: hidden }: { readonly private: boolean },
   call: Call,
 ): Promise<CollectionInfo> {
-  const name = storedCollection(given);
+  const name = storedCollection(collectionIn(given));
   if (name !== given) call.log.verbose(`the server stores the collection ${given} as ${name}`);
   const entity = await ownEntity(api, call);
   const response = await api.sendAsUser(
@@ -34,6 +34,19 @@ export async function createCollection(
   );
   if (response.status >= 400) throw await notMade(api, name, response);
   return readJson(response, createdDecoder(name, hidden));
+}
+
+/**
+ * The collection that a push to `GIVEN/x` uses: of USER/COLLECTION the user means nothing here (containerAt).
+ * @throws SregistryError USAGE for what no push could be to.
+ */
+function collectionIn(given: string): string {
+  const words = given.split("/");
+  const [last = ""] = words.slice(-1);
+  if (words.length <= 2 && !words.includes("")) return last;
+  throw new SregistryError("USAGE", `${JSON.stringify(given)} is no name of a collection`, {
+    hint: "sregistry collection create NAME, or USER/NAME; without slashes before or behind",
+  });
 }
 
 /** 412 is Hinkskalle's word for it; Singularity Registry Server 2.1 says 403, whoever owns the other one. */
