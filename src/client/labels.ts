@@ -16,7 +16,10 @@ export interface LabelEntry {
   readonly name: string;
 }
 
-/** Keys are compared without case: `maintainer` finds `Maintainer`. Values are compared as they are. */
+/**
+ * @throws SregistryError NOT_FOUND as `list` does: an image without labels is there, and one that is not has none either.
+ * Keys are compared without case: `maintainer` finds `Maintainer`. Values are compared as they are.
+ */
 export async function* labels(
   services: Services,
   pattern: Pattern,
@@ -28,13 +31,17 @@ export async function* labels(
   if (rows === undefined) return yield* computed(services, registry, pattern, filter, call);
   call.log.info(`labels from the index of ${registry.name}`);
   const placement = await services.placement(pattern);
+  let found = false;
   for (const { key, value, images } of rows) {
     if (!wanted(key, value, filter)) continue;
     for (const reference of images) {
       if (!asked(pattern, reference)) continue;
+      found = true;
       yield { key, value, name: formatReference(placement.shown(reference)) };
     }
   }
+  if (!found && (pattern.path ?? pattern.container) !== undefined)
+    for await (const _ of list(services, pattern, call)) return;
 }
 
 /** From the images: what was read of a digest once is not asked for again. */
