@@ -84,10 +84,19 @@ export function remoteEdits(options: RemoteFileOptions, signal: AbortSignal): Re
   };
 }
 
-/** @throws SregistryError NOT_FOUND in Singularity's words. */
-export function requireRemote({ remotes }: Pick<Remotes, "remotes">, name: string): RemoteEntry {
+/** @throws SregistryError NOT_FOUND in Singularity's words; CONFIG_INVALID for one that only `Active:` names. */
+export function requireRemote(
+  { remotes, active, activeAt }: Pick<Remotes, "remotes" | "active" | "activeAt">,
+  name: string,
+): RemoteEntry {
   const found = remotes.get(name);
   if (found !== undefined) return found;
+  if (name === active && activeAt !== undefined) {
+    const [own] = [...remotes].find(([, { system }]) => !system) ?? [...remotes.keys()];
+    throw new SregistryError("CONFIG_INVALID", `${activeAt}: "Active: ${name}" names no remote`, {
+      hint: `sregistry remote use ${own ?? "NAME"}`,
+    });
+  }
   const known = [...remotes.keys()].join(", ");
   throw new SregistryError("NOT_FOUND", `${name} is not a remote`, { hint: `known are: ${known}` });
 }

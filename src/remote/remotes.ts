@@ -12,6 +12,8 @@ export interface Remotes {
   /** The user's file, there or not. */
   readonly path: string;
   readonly active: string | undefined;
+  /** `FILE, line N`: where `active` is written; undefined: in no file. */
+  readonly activeAt: string | undefined;
   /** The user chose the active one, or logged in to it: a default of the system alone is nobody's choice. */
   readonly chosen: boolean;
   /** By name, in the order of their characters' codes. */
@@ -118,6 +120,7 @@ function merged(user: RemoteFile | undefined, { file, content }: SystemFile, pat
   const inUse = active ?? content.active;
   return {
     active: inUse,
+    activeAt: inUse === own.active ? own.activeAt : inUse === content.active ? content.activeAt : undefined,
     chosen: inUse !== undefined && (remotes.get(inUse)?.token !== undefined || isChoice(inUse, own, content)),
     remotes: new Map([...remotes].sort(([a], [b]) => (a < b ? -1 : 1))),
   };

@@ -29,6 +29,8 @@ export interface RemoteEntry {
 export interface RemoteFile {
   /** Undefined when there is none, or it is empty. */
   readonly active: string | undefined;
+  /** `FILE, line N`: where `active` is written. */
+  readonly activeAt?: string;
   readonly remotes: ReadonlyMap<string, RemoteEntry>;
 }
 
@@ -52,7 +54,8 @@ export function parseRemoteFile(text: string, file: string, log: Log = silentLog
   for (const [name, node] of listed === undefined ? [] : mapOf(listed, file, "Remotes")) {
     remotes.set(name, entryOf(node, file, name, log));
   }
-  return { active: active === "" ? undefined : active, remotes };
+  if (active === "") return { active: undefined, remotes };
+  return { active, activeAt: `${file}, line ${top.get("Active")?.line}`, remotes };
 }
 
 /** Singularity does not start with such a file: whoever wonders why finds it here. */
