@@ -9,6 +9,7 @@ import { type Services as RemoteServices, tokenMayGo } from "../remote/discovery
 import { remoteEdits, requireRemote } from "../remote/edit.ts";
 import type { Secret } from "../secret.ts";
 import { bearer } from "./bearer.ts";
+import { noLibrary } from "./libraries.ts";
 import { findLogin, keyringAccount } from "./logins.ts";
 import type { Services } from "./services.ts";
 
@@ -121,8 +122,10 @@ export async function remoteStatus(services: Services, name: string | undefined,
   requireRemote(await libraries.remotes(), remote);
   call.log.info(name === undefined ? "Checking status of default remote." : `Checking status of remote: ${remote}`);
   const front = await libraries.frontOf(remote);
-  const { services: offered, library } = await libraries.speaks(front, true);
+  const spoken = await libraries.speaks(front, true);
+  const { services: offered, library } = spoken;
   const all = library === undefined ? offered : { ...offered, library };
+  if (Object.keys(all).length === 0) throw noLibrary(front, spoken);
   const asked = await serviceStatus((url) => services.anonymousTransport(parseHost(url.host)), all, call.signal);
   const account = await accountAt(services, front, all, call);
   const user = account.account === undefined ? undefined : userWords(account.account);
@@ -166,8 +169,9 @@ export async function loginPassword(services: Services, { signal }: Call): Promi
       hint: `sregistry remote login ${remote}`,
     });
   }
-  const { library, services: offered } = await libraries.speaks(front);
-  if (library === undefined) throw new SregistryError("UNSUPPORTED", `${remote} is no library`);
+  const spoken = await libraries.speaks(front);
+  const { library, services: offered } = spoken;
+  if (library === undefined) throw noLibrary(front, spoken);
   const transport = tokenTransport(services, front, library, login);
   const { secret } = await whoAmI(transport, { ...offered, library }, signal);
   if (secret !== undefined) return secret;

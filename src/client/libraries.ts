@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "../config/config.ts";
 import { openKeyring } from "../credentials/keyring.ts";
 import { SregistryError } from "../errors.ts";
-import { sameOrigin } from "../http/address.ts";
 import { parseHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
 import type { LibraryEndpoint, SregistryEndpoint } from "../registry/open.ts";
+import { tokenLogin } from "../registry/token-login.ts";
 import { whoAmI } from "../remote/account.ts";
 import { tokenMayGo } from "../remote/discovery.ts";
 import { requireRemote } from "../remote/edit.ts";
@@ -16,7 +16,7 @@ import { loadOldClient, type OldClientSettings } from "../remote/old-client.ts";
 import { type Spoken, whatSpeaks } from "../remote/probe.ts";
 import { loadRemotes, type Remotes } from "../remote/remotes.ts";
 import { remoteBase } from "../remote/schema.ts";
-import { bearer } from "./bearer.ts";
+import { bearer, noBearer } from "./bearer.ts";
 import {
   chooseDefault,
   chooseLibrary,
@@ -25,7 +25,7 @@ import {
   ociAt,
   type Settings,
 } from "./default-registry.ts";
-import { findLogin, type LibraryLogin, type LoginOptions, remoteAddresses } from "./logins.ts";
+import { findLogin, type LibraryLogin, type LoginOptions, remoteAddresses, remoteAt } from "./logins.ts";
 import type { ServiceOptions } from "./services.ts";
 import type { Transports } from "./transports.ts";
 
@@ -41,6 +41,8 @@ export interface Libraries {
   remotes(): Promise<Remotes>;
   /** remote.yaml was changed: it is read anew. */
   changed(): void;
+  /** Now that no remote is named `gone`: which registry is the default, and why. @throws SregistryError CONFIG_INVALID. */
+  defaultWithout(gone: string): Promise<string>;
   /** Where a remote is asked. @throws SregistryError NOT_FOUND for a name that is none. */
   frontOf(remote: string): Promise<URL>;
   readonly logins: LoginOptions;
@@ -80,19 +82,23 @@ export function createLibraries(options: LibrariesOptions): Libraries {
     log.verbose(`default registry: ${why}`);
     if (what.kind === "oras" && what.plainHttp !== undefined) transports.settle(urlOf(what.host, what.plainHttp));
     if (what.kind !== "ask") return what;
-    const known = await remoteAt(what.url);
-    if (known !== undefined) return { kind: "library", library: { kind: "remote", name: known } };
-    const { library, oci } = await speaks(what.url);
+    const known = remoteAt(await remotes(), what.url, log);
+    if (known !== undefined) return { kind: "library", library: { kind: "remote", name: known.name } };
+    const { library, oci, instead } = await speaks(what.url);
     if (library !== undefined) return { kind: "library", library: { kind: "url", url: what.url } };
     if (oci) return ociAt(what.url);
-    throw new SregistryError("UNSUPPORTED", `${what.url.href} answers neither as a library nor as an OCI registry`, {
+    const said = instead === undefined ? "" : `: it answered with ${instead}`;
+    const words = `${what.url.href} answers neither as a library nor as an OCI registry${said}`;
+    throw new SregistryError("UNSUPPORTED", words, {
       hint: `is that its address? curl -i ${what.url.href}`,
     });
   }
   const settled = once(settleDefault);
 
-  async function remoteAt(url: URL): Promise<string | undefined> {
-    return remoteAddresses(await remotes(), log).find(({ base }) => sameOrigin(base, url))?.name;
+  function changed(): void {
+    remotes.forget();
+    settings.forget();
+    settled.forget();
   }
 
   async function frontOf(name: string): Promise<URL> {
@@ -152,11 +158,12 @@ export function createLibraries(options: LibrariesOptions): Libraries {
     const found = await findLogin(front, logins);
     const login = found !== undefined && mayHaveToken(front, base) ? found : undefined;
     const host = parseHost(base.host);
-    const credentials = login === undefined ? {} : { credentials: bearer(host, login.token, login.from) };
-    const transport = transports.make(host, credentials);
+    const howTo = tokenLogin(front, remoteAt(await remotes(), front, log)?.name);
+    const credentials = login === undefined ? noBearer(howTo) : bearer(host, login.token, login.from, howTo);
+    const transport = transports.make(host, { credentials });
     const username = once(async () => (await whoAmI(transport, { ...services, library: base }, signal)).username);
     const sregistry = spoken.sregistry ? signing(base, login, username) : undefined;
-    return { name: `library ${front.host}`, front, base, transport, sregistry };
+    return { name: `library ${front.host}`, front, base, login: howTo, transport, sregistry };
   }
 
   function mayHaveToken(front: URL, base: URL): boolean {
@@ -170,7 +177,12 @@ export function createLibraries(options: LibrariesOptions): Libraries {
   return {
     default: settled,
     remotes,
-    changed: remotes.forget,
+    changed,
+    async defaultWithout(gone) {
+      const now = await settings();
+      const { configured } = now;
+      return chooseDefault({ ...now, configured: configured === gone ? undefined : configured }).why;
+    },
     frontOf,
     speaks,
     logins,
@@ -203,14 +215,12 @@ function urlOf(host: Host, plainHttp: boolean): URL {
   return new URL(`${plainHttp ? "http" : "https"}://${host}/`);
 }
 
-function noLibrary(front: URL, { oci }: Spoken): SregistryError {
-  return new SregistryError(
-    "UNSUPPORTED",
-    `${front.href} is no library: it names no library service and has no /version`,
-    {
-      hint: oci ? `it is an OCI registry: oras://${front.host}/PATH:TAG` : `is that its address? curl -i ${front.href}`,
-    },
-  );
+/** What the verbs say of an address where none was found. */
+export function noLibrary(front: URL, { oci, instead }: Spoken): SregistryError {
+  const why = instead === undefined ? "it names no library service and has no /version" : `it answered with ${instead}`;
+  return new SregistryError("UNSUPPORTED", `${front.href} is no library: ${why}`, {
+    hint: oci ? `it is an OCI registry: oras://${front.host}/PATH:TAG` : `is that its address? curl -i ${front.href}`,
+  });
 }
 
 interface Once<T> {

@@ -28,9 +28,7 @@ export interface LoginOptions {
 /** The first hit. `front`: what the user named; another scheme, host or port is another server. */
 export async function findLogin(front: URL, options: LoginOptions): Promise<LibraryLogin | undefined> {
   const remotes = await options.remotes();
-  const there = remoteAddresses(remotes, options.log).filter(({ base }) => sameOrigin(base, front));
-  // Two remotes of one server differ by their paths alone.
-  const [own] = there.sort((a, b) => Number(b.base.href === front.href) - Number(a.base.href === front.href));
+  const own = remoteAt(remotes, front, options.log);
   if (own?.entry.token !== undefined) {
     return { token: own.entry.token, username: undefined, from: `remote ${own.name} in ${remotes.path}` };
   }
@@ -42,6 +40,15 @@ export async function findLogin(front: URL, options: LoginOptions): Promise<Libr
     if (login !== undefined) return login;
   }
   return undefined;
+}
+
+/** The remote of this server. */
+export function remoteAt(remotes: Remotes, front: URL, log: Log): RemoteAddress | undefined {
+  const there = remoteAddresses(remotes, log).filter(({ base }) => sameOrigin(base, front));
+  // Two remotes of one server differ by their paths alone, or by which is in use.
+  const rank = ({ name, base }: RemoteAddress): number =>
+    Number(base.href === front.href) * 2 + Number(name === remotes.active);
+  return there.sort((a, b) => rank(b) - rank(a))[0];
 }
 
 export interface RemoteAddress {

@@ -16,6 +16,8 @@ export interface LibraryEndpoint {
   readonly front: URL;
   /** Root of the library API. */
   readonly base: URL;
+  /** What to type for a login there. */
+  readonly login: string;
   /** Carries the token of the endpoint, if there is one, to the library API alone. */
   readonly transport: Transport;
   /** A Singularity Registry Server: its other protocols. */
@@ -116,13 +118,14 @@ async function openOci(host: Host, baseUrl: URL, transport: Transport, endpoints
 
 async function openLibrary(endpoint: LibraryEndpoint, endpoints: Endpoints): Promise<Registry> {
   const { createLibraryRegistry } = await import("./library/index.ts");
-  const { name, base, front, transport, sregistry } = endpoint;
+  const { name, base, front, login, transport, sregistry } = endpoint;
   if (sregistry === undefined && endpoints.protocolAsked === "hmac") throw noProtocol(name, "hmac");
   const { createOciRegistry } = await import("./oci/index.ts");
   const library = createLibraryRegistry({
     name,
     base,
     front,
+    login,
     transport,
     sessions: endpoints.uploadSessions,
     ociDirect(url, token) {

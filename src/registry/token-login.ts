@@ -1,5 +1,6 @@
-/** What to type where a server of tokens wants a login: its token belongs to a remote, which may have to be made first. */
-export function tokenLogin({ protocol, host }: URL): string {
+/** What to type where a server of tokens wants a login: its token belongs to a remote, which may have to be made first. `remote`: the one that is there. */
+export function tokenLogin({ protocol, host }: URL, remote?: string): string {
+  if (remote !== undefined) return `sregistry remote login ${remote}`;
   const insecure = protocol === "http:" ? "--insecure " : "";
   return `sregistry remote login NAME (made by: sregistry remote add ${insecure}NAME ${host})`;
 }

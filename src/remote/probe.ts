@@ -5,7 +5,9 @@ import { type Log, silentLog } from "../call.ts";
 import { field, type JsonObject, object, optional, parseJson, string } from "../decode.ts";
 import { isCode, systemCode } from "../errors.ts";
 import { discard, ERROR_LIMIT, readUpTo } from "../http/body.ts";
+import { isHtml } from "../http/media-type.ts";
 import type { HttpResponse, Transport } from "../http/transport.ts";
+import { serverWords } from "../http/words.ts";
 import { writeFileAtomic } from "../transfer/atomic.ts";
 import { readSmallFile } from "../transfer/small-file.ts";
 import { below, dailyLimit, discover, isDailyLimit, NOT_HERE, type Services } from "./discovery.ts";
@@ -17,6 +19,8 @@ export interface Spoken {
   /** Singularity Registry Server's own API as well. */
   readonly sregistry: boolean;
   readonly oci: boolean;
+  /** What it said to /version where that is no answer of a library: `a web page (Welcome to nginx)`. Not remembered. */
+  readonly instead?: string;
 }
 
 export interface ProbeOptions {
@@ -59,17 +63,19 @@ async function ask(
   const found = await unlessLimited(discover(transport, front, options));
   const services = found === "limited" ? {} : (found ?? {});
   // The address of the API itself will do as well (`--library https://library.example.org`).
-  const version = services.library === undefined && (await answersJson(transport, below(front, "version"), options));
-  const library = services.library ?? (version === true ? front : undefined);
+  const version = services.library === undefined ? await answer(transport, below(front, "version"), options) : NOTHING;
+  const library = services.library ?? (version.json ? front : undefined);
   if (library === undefined) {
     const oci = await speaksOci(transport, front, options);
-    const limited = found === "limited" || version === "limited";
+    const limited = found === "limited" || version.limited === true;
     if (!oci && limited) throw dailyLimit(front);
-    return { spoken: { library, services, sregistry: false, oci }, sure: !limited };
+    const { instead } = version;
+    const said = oci || instead === undefined ? {} : { instead };
+    return { spoken: { library, services, sregistry: false, oci, ...said }, sure: !limited };
   }
-  const identity = await answersJson(transport, below(front, "api/registry/identity/"), options);
-  const sure = found !== "limited" && identity !== "limited";
-  return { spoken: { library, services, sregistry: identity === true, oci: false }, sure };
+  const identity = await answer(transport, below(front, "api/registry/identity/"), options);
+  const sure = found !== "limited" && identity.limited !== true;
+  return { spoken: { library, services, sregistry: identity.json, oci: false }, sure };
 }
 
 async function unlessLimited<T>(asking: Promise<T>): Promise<T | "limited"> {
@@ -81,13 +87,30 @@ async function unlessLimited<T>(asking: Promise<T>): Promise<T | "limited"> {
   }
 }
 
-async function answersJson(transport: Transport, url: URL, options: ProbeOptions): Promise<boolean | "limited"> {
+interface Answer {
+  /** A 200 with an object. */
+  readonly json: boolean;
+  readonly limited?: boolean;
+  /** Of a 200 that is anything else. */
+  readonly instead?: string;
+}
+
+const NOTHING: Answer = { json: false };
+
+async function answer(transport: Transport, url: URL, options: ProbeOptions): Promise<Answer> {
   const response = await get(transport, url, options);
   if (response.status !== 200) {
     await discard(response);
-    return isDailyLimit(response) ? "limited" : false;
+    return { json: false, limited: isDailyLimit(response) };
   }
   const { bytes } = await readUpTo(response, ERROR_LIMIT);
+  if (isObject(bytes, url)) return { json: true };
+  const words = serverWords(bytes);
+  if (isHtml(response)) return { json: false, instead: `a web page${words === "" ? "" : ` (${words})`}` };
+  return { json: false, instead: words === "" ? "an empty body" : JSON.stringify(words) };
+}
+
+function isObject(bytes: Uint8Array, url: URL): boolean {
   try {
     object(parseJson(new TextDecoder().decode(bytes), url.href), url.href);
     return true;
@@ -97,13 +120,14 @@ async function answersJson(transport: Transport, url: URL, options: ProbeOptions
   }
 }
 
-/** distribution-spec, "Determining Support". */
+/** distribution-spec, "Determining Support"; a 200 alone is what many a web server says to everything. */
 async function speaksOci(transport: Transport, front: URL, options: ProbeOptions): Promise<boolean> {
   const response = await get(transport, new URL("/v2/", front), options);
-  await discard(response);
+  const { bytes } = await readUpTo(response, ERROR_LIMIT);
   const named = response.headers.get("docker-distribution-api-version")?.startsWith("registry/2") === true;
   const challenged = /^(?:bearer|basic)\b/i.test(response.headers.get("www-authenticate") ?? "");
-  return response.status === 200 || (response.status === 401 && (named || challenged));
+  if (response.status === 200) return named || isObject(bytes, response.url);
+  return response.status === 401 && (named || challenged);
 }
 
 function get(transport: Transport, url: URL, { signal }: ProbeOptions): Promise<HttpResponse> {

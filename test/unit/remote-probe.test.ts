@@ -90,6 +90,23 @@ it.each([
   expect(await ask()).toEqual({ library: undefined, services: {}, sregistry: false, oci });
 });
 
+it.each([
+  ["a web page", "<!doctype html><title>Welcome to nginx!</title>", HTML, "a web page (Welcome to nginx!)"],
+  ["nothing", "", {}, "an empty body"],
+  ["a number", "42", {}, '"42"'],
+])(
+  "%s with 200, whatever is asked, is no OCI registry",
+  async (_what, body, headers: Record<string, string>, instead) => {
+    server.on({}, reply(200, { body, headers }));
+    expect(await ask()).toEqual({ library: undefined, services: {}, sregistry: false, oci: false, instead });
+  },
+);
+
+it("200 without a body is an OCI registry by Docker's header", async () => {
+  on("/v2/", 200, "", { "docker-distribution-api-version": "registry/2.0" });
+  expect(await ask()).toEqual({ library: undefined, services: {}, sregistry: false, oci: true });
+});
+
 it("remembers an answer for a day, in a private file", async () => {
   asLibrary();
   expect(await spoken()).toBe("library / (2)");

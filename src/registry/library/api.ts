@@ -32,6 +32,8 @@ export interface LibraryApi {
   readonly base: URL;
   /** What the user named; pages for people are below it. */
   readonly front: URL;
+  /** What to type for a login there. */
+  readonly login: string;
   readonly transport: Transport;
   /** For what the transport must not repeat by itself. */
   readonly retry: Partial<RetryLimits> | undefined;
@@ -57,11 +59,12 @@ export interface ApiOptions {
   readonly name: string;
   readonly base: URL;
   readonly front: URL;
+  readonly login: string;
   readonly transport: Transport;
   readonly retry?: Partial<RetryLimits> | undefined;
 }
 
-export function createLibraryApi({ name, base, front, transport, retry: limits }: ApiOptions): LibraryApi {
+export function createLibraryApi({ name, base, front, login, transport, retry: limits }: ApiOptions): LibraryApi {
   const root = base.href.endsWith("/") ? base : new URL(`${base.href}/`);
   let version: Promise<ApiVersion> | undefined;
 
@@ -76,13 +79,14 @@ export function createLibraryApi({ name, base, front, transport, retry: limits }
       signal: call.signal,
     });
     if (request.accept.includes(response.status)) return response;
-    throw await refusal(name, request.method, response);
+    throw await refusal({ name, login }, request.method, response);
   }
 
   const api: LibraryApi = {
     name,
     base,
     front,
+    login,
     transport,
     retry: limits,
     url(path, query = {}) {
@@ -156,7 +160,11 @@ const CODES = {
 } as const;
 
 /** What a refusal means. Reads the body: empty, a page, the library's envelope, or Django's `detail`. */
-export async function refusal(name: string, method: Method, response: HttpResponse): Promise<SregistryError> {
+export async function refusal(
+  { name, login }: Pick<LibraryApi, "name" | "login">,
+  method: Method,
+  response: HttpResponse,
+): Promise<SregistryError> {
   const { status, url } = response;
   const html = isHtml(response);
   const words = await errorWords(response);
@@ -172,7 +180,7 @@ export async function refusal(name: string, method: Method, response: HttpRespon
   const code = status in CODES ? CODES[status as keyof typeof CODES] : status >= 500 ? "SERVER_ERROR" : "REFUSED";
   return new SregistryError(code, `${name} ${MEANING[code] ?? "refuses"} ${where}${said} (status ${status})`, {
     status,
-    ...hintFor(code),
+    ...hintFor(code, login),
   });
 }
 
@@ -185,10 +193,10 @@ const MEANING: Partial<Record<string, string>> = {
   DISK: "has no room left for this:",
 };
 
-function hintFor(code: string): { readonly hint?: string } {
+function hintFor(code: string, login: string): { readonly hint?: string } {
   switch (code) {
     case "UNAUTHORIZED":
-      return { hint: "sregistry remote login NAME; sregistry remote status says whether the token is valid" };
+      return { hint: login };
     case "FORBIDDEN":
       return { hint: "is the collection yours, and the token valid? sregistry remote status" };
     case "DISK":

@@ -9,6 +9,7 @@ import type { PlacedReference, Tag } from "../../reference/reference.ts";
 import type { Secret } from "../../secret.ts";
 import { noUploadSessions, type UploadSessions } from "../../transfer/upload-session.ts";
 import type { ImageInfo, Registry, ResolveOptions } from "../registry.ts";
+import { tokenLogin } from "../token-login.ts";
 import { createLibraryApi } from "./api.ts";
 import { deletable, remove } from "./delete.ts";
 import { createDirect } from "./direct.ts";
@@ -26,6 +27,8 @@ export interface LibraryOptions {
   readonly base: URL;
   /** What the user named: pages for people are there. */
   readonly front: URL;
+  /** What to type for a login there; default: that of a remote which may have to be made first. */
+  readonly login?: string;
   /** Carries the token of the base's origin, if there is one. */
   readonly transport: Transport;
   /** Entity of pushes that name none; undefined: the library is asked whose the token is. */
@@ -42,7 +45,7 @@ export function createLibraryRegistry(options: LibraryOptions): Registry {
   const { base, front, transport, entity, sessions = noUploadSessions, retry } = options;
   const { multipartAbove = 64 * 1024 * 1024 } = options;
   const name = options.name ?? `library ${base.host}`;
-  const api = createLibraryApi({ name, base, front, transport, retry });
+  const api = createLibraryApi({ name, base, front, login: options.login ?? tokenLogin(front), transport, retry });
   const direct = createDirect(api, options.ociDirect);
   const known = new WeakMap<ImageInfo, Found>();
 

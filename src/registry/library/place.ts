@@ -57,7 +57,7 @@ async function ownEntity(api: LibraryApi, path: string, call: Call): Promise<str
     if (found !== undefined) return found;
   }
   throw new SregistryError("UNAUTHORIZED", `${api.name} does not say whose the token is, so ${path} lacks an entity`, {
-    hint: `log in (sregistry remote login), or write it out: library://ENTITY/${path}`,
+    hint: `${api.login}; or write it out: library://ENTITY/${path}`,
   });
 }
 

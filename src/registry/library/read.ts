@@ -58,13 +58,13 @@ async function lookUp(
     await discard(response);
     return undefined;
   }
-  if (!isHtml(response)) throw await refusal(api.name, "GET", response);
+  if (!isHtml(response)) throw await refusal(api, "GET", response);
   await discard(response);
   // Singularity Registry Server 2.1 fails so when an image is private and no valid token comes with the request.
   throw new SregistryError(
     "UNAUTHORIZED",
     `${api.name} failed to say what ${formatReference(reference)} is: it may be private, and the token missing or wrong`,
-    { hint: "sregistry remote login NAME; sregistry remote status says whether the token is valid" },
+    { hint: api.login },
   );
 }
 
@@ -177,7 +177,7 @@ function rangeHeader({ start, end }: ByteRange): Readonly<Record<string, string>
 /** A record whose bytes are not in the storage: an upload that was not finished, or one by Singularity Registry Server's HMAC protocol. */
 async function storageRefusal(api: LibraryApi, image: ImageInfo, response: HttpResponse): Promise<SregistryError> {
   const name = formatReference(image.reference);
-  if (response.status !== 404) return refusal(`the storage of ${api.name}`, "GET", response);
+  if (response.status !== 404) return refusal({ ...api, name: `the storage of ${api.name}` }, "GET", response);
   await discard(response);
   return new SregistryError("NOT_FOUND", `${api.name} has a record of ${name} and not its bytes`, {
     hint: "its upload was not finished; at a Singularity Registry Server it may be there as shub://",

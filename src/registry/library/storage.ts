@@ -62,7 +62,8 @@ export async function put(api: LibraryApi, { url, body, sha256 }: Upload, call: 
     headersTimeout: CLOSING,
     signal: call.signal,
   });
-  if (response.status >= 300) throw ranOut(await refusal(`the storage of ${api.name}`, "PUT", response));
+  if (response.status >= 300)
+    throw ranOut(await refusal({ ...api, name: `the storage of ${api.name}` }, "PUT", response));
   await discard(response);
   return { etag: response.headers.get("etag") ?? "", encryption: encryptionOf(response) };
 }
