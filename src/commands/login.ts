@@ -88,6 +88,12 @@ async function loginToHost(host: Host, { username, passwordStdin }: Input, conte
   if (password === "") throw new SregistryError("USAGE", "the password is empty");
   const [services, call] = await Promise.all([context.services(), context.call()]);
   const stored = await loginTo(services, { host, username: user, password: new Secret(password) }, call);
+  const { owner } = stored;
+  if (owner !== undefined && owner !== user) {
+    call.log.warn(
+      `${host} takes this token as ${owner}'s, whatever the user name: you are ${owner} there, not ${user}`,
+    );
+  }
   call.log.info(`Login succeeded; stored in ${stored.path}`);
   if (context.flags.json) await context.terminal.json({ host, username: user, stored: stored.path });
 }
