@@ -1,7 +1,7 @@
 /** The remotes: Singularity's in remote.yaml, OCI registries and the default in our own configuration. */
 import type { Call } from "../call.ts";
 import { configEdits } from "../config/edit.ts";
-import { SregistryError } from "../errors.ts";
+import { isCode, SregistryError } from "../errors.ts";
 import { remoteEdits } from "../remote/edit.ts";
 import { parseRegistryName } from "./default-registry.ts";
 import type { Services } from "./services.ts";
@@ -57,6 +57,8 @@ export interface KeyserverRow {
 export interface RemoteList {
   readonly remotes: readonly RemoteRow[];
   readonly keyservers: readonly KeyserverRow[];
+  /** Why there are none: `cloud.sylabs.io could not be reached`. */
+  readonly keyserversUnknown?: string;
   /** OCI registries of our own configuration. */
   readonly registries: readonly { readonly name: string; readonly uri: string; readonly isDefault: boolean }[];
 }
@@ -77,7 +79,7 @@ export async function listRemotes(services: Services, call: Call): Promise<Remot
     uri,
     isDefault: config.registry === name,
   }));
-  return { remotes: rows, keyservers: await keyservers(services, active, call), registries };
+  return { remotes: rows, ...(await keyservers(services, active, call)), registries };
 }
 
 /** Of the active remote: those that the administrator set, else the one that the remote itself offers. */
@@ -85,30 +87,36 @@ async function keyservers(
   services: Services,
   active: string | undefined,
   call: Call,
-): Promise<readonly KeyserverRow[]> {
+): Promise<Pick<RemoteList, "keyservers" | "keyserversUnknown">> {
   const known = await services.libraries.remotes();
   const remote = active === undefined ? undefined : known.remotes.get(active);
-  if (active === undefined || remote === undefined) return [];
+  const unknown = (why: string) => ({ keyservers: [], keyserversUnknown: why });
+  if (active === undefined) return unknown("no remote is active");
+  if (remote === undefined) return unknown(`the active remote ${active} is not there`);
   const { keyservers: set, system } = remote;
   if (set !== undefined) {
-    return set
-      .filter(({ skip }) => !skip)
-      .map(({ uri, insecure, external }, index) => ({
-        uri,
-        global: system,
-        insecure,
-        order: index + 1,
-        active: !external,
-      }));
+    const shown = set.filter(({ skip }) => !skip);
+    const keyservers = shown.map(({ uri, insecure, external }, index) => ({
+      uri,
+      global: system,
+      insecure,
+      order: index + 1,
+      active: !external,
+    }));
+    return { keyservers };
   }
   try {
     const { services: offered } = await services.libraries.speaks(await services.libraries.frontOf(active));
     const uri = offered.keyserver?.href.replace(/\/$/, "");
-    return uri === undefined ? [] : [{ uri, global: system, insecure: false, order: 1, active: true }];
+    if (uri === undefined) return unknown("the active remote does not say");
+    return { keyservers: [{ uri, global: system, insecure: false, order: 1, active: true }] };
   } catch (error) {
     if (!(error instanceof SregistryError) || call.signal.aborted) throw error;
     call.log.verbose(`the keyserver of ${active} is not known: ${error.message}`);
-    return [];
+    const host = remote.uri.replace(/^https?:\/\//, "");
+    if (services.offline) return unknown(`${host} was not asked (--offline)`);
+    const unreached = error.code === "NETWORK" || error.code === "TIMEOUT";
+    return unknown(unreached ? `${host} could not be reached` : `${host} does not say: ${error.message}`);
   }
 }
 
@@ -128,11 +136,28 @@ export async function useRemote(services: Services, name: string, { signal }: Ca
   return config.setRegistry(name);
 }
 
-export async function removeRemote(services: Services, name: string, { signal }: Call): Promise<void> {
+/** `registry`: when the default was this one, which is it now, and why. @throws SregistryError NOT_FOUND, FORBIDDEN. */
+export async function removeRemote(
+  services: Services,
+  name: string,
+  { signal, log }: Call,
+): Promise<{ readonly registry: string | undefined }> {
+  const { libraries } = services;
   const config = configEdits(services.places, signal);
+  const wasInUse = services.config.registry === name || (await libraries.remotes()).active === name;
   if (services.config.remotes?.has(name) === true) await config.removeRemote(name);
   else await remoteEdits(services.places, signal).remove(name);
   if (services.config.registry === name) await config.setRegistry(undefined);
+  libraries.changed();
+  if (!wasInUse) return { registry: undefined };
+  try {
+    return { registry: await libraries.defaultWithout(name) };
+  } catch (error) {
+    // A flag or a variable still names it; removed it is all the same.
+    if (!isCode(error, "CONFIG_INVALID")) throw error;
+    log.warn(error.message);
+    return { registry: undefined };
+  }
 }
 
 export async function isRemote({ libraries }: Services, name: string): Promise<boolean> {

@@ -6,7 +6,12 @@ import { alignedTable } from "../terminal/table.ts";
 const yes = (value: boolean): string => (value ? "YES" : "NO");
 
 /** As `singularity remote list` prints it; registries of our own configuration follow. */
-export function remoteTables({ remotes, keyservers, registries }: RemoteList): string {
+export function remoteTables({
+  remotes,
+  keyservers,
+  keyserversUnknown = "none is set",
+  registries,
+}: RemoteList): string {
   const endpoints = alignedTable(
     ["NAME", "URI", "ACTIVE", "GLOBAL", "EXCLUSIVE", "INSECURE"],
     remotes.map(({ name, uri, active, global, exclusive, insecure }) => [
@@ -26,7 +31,7 @@ export function remoteTables({ remotes, keyservers, registries }: RemoteList): s
   );
   const sections = [
     section("Cloud Services Endpoints", endpoints),
-    section("Keyservers", keyservers.length === 0 ? "(unknown: the active remote does not say)\n" : servers),
+    section("Keyservers", keyservers.length === 0 ? `(unknown: ${keyserversUnknown})\n` : servers),
     ...(keyservers.some(({ active }) => active) ? ["* Active cloud services keyserver\n"] : []),
     ...(registries.length === 0
       ? []

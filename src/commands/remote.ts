@@ -86,9 +86,13 @@ export const remote = defineVerb<Input>({
       case "use":
         await useRemote(services, name, call);
         return done(context, { used: name }, `Remote "${name}" now in use.`);
-      case "remove":
-        await removeRemote(services, name, call);
-        return done(context, { removed: name }, `Remote "${name}" removed.`);
+      case "remove": {
+        const { registry } = await removeRemote(services, name, call);
+        await done(context, { removed: name }, `Remote "${name}" removed.`);
+        if (registry === undefined) return;
+        call.log.info(`It was the active remote. The default registry is now: ${registry}`);
+        return call.log.info("Another one: sregistry remote use NAME");
+      }
       case "login":
         return loginToRemote(input.words[0], input.token, context);
       case "logout": {
@@ -132,9 +136,24 @@ async function add({ words, insecure, login, makeActive, token }: Input, context
   await done(context, { added: name }, `Remote "${name}" added.`);
   if (!takesToken || !login) return;
   if (context.terminal.prompt.possible || token.stdin || token.file !== undefined) {
-    return loginToRemote(name, token, context);
+    return loginToAdded(name, token, context);
   }
   call.log.info(`Nobody is there to paste a token; log in with: sregistry remote login ${name} --token-stdin`);
+}
+
+/** What fails here leaves a remote that was not there before, so that the same command would fail for another reason. */
+async function loginToAdded(name: string, token: TokenInput, context: Context): Promise<void> {
+  try {
+    await loginToRemote(name, token, context);
+  } catch (error) {
+    if (!(error instanceof SregistryError)) throw error;
+    const { code, message, status } = error;
+    throw new SregistryError(code, `${message}; the token was not stored, and the remote ${name} was added`, {
+      cause: error,
+      hint: `sregistry remote login ${name}`,
+      ...(status === undefined ? {} : { status }),
+    });
+  }
 }
 
 async function status(name: string | undefined, { services, call, terminal, flags }: Context): Promise<void> {

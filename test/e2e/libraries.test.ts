@@ -86,7 +86,7 @@ describe("remotes", () => {
         "Keyservers",
         "==========",
         "",
-        "(unknown: the active remote does not say)",
+        "(unknown: cloud.sylabs.io was not asked (--offline))",
         "",
       ].join("\n"),
     );
