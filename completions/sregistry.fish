@@ -69,6 +69,8 @@ function __sregistry_typed
                     set skip yes
                 case 'serve --allow-host'
                     set skip yes
+                case 'completion --answer-within'
+                    set skip yes
                 case '* --registry'
                     set skip yes
                 case '* --library'
@@ -284,6 +286,7 @@ complete -c sregistry -n '__sregistry_after serve freeze' -a '(__sregistry_find 
 complete -c sregistry -n '__sregistry_after serve unfreeze' -a '(__sregistry_find reference)'
 
 # completion
+complete -c sregistry -n '__sregistry_in completion' -l answer-within -x -d 'how long a registry is waited for after TAB, in milliseconds; default 150'
 complete -c sregistry -n '__sregistry_after completion' -a '(printf \'%s\\t%s\\n\' bash \'the script for bash\' zsh \'the script for zsh\' fish \'the script for fish\')'
 
 # version

@@ -1,5 +1,5 @@
 /**
- * Writes completions/ and man/ out of the verbs' definitions. `--check` writes nothing, and ends with 1 when a committed
+ * Writes completions/, man/ and the list of pages in package.json out of the verbs' definitions. `--check` writes nothing, and ends with 1 when a committed
  * file is not what would be written.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -62,18 +62,22 @@ async function documents() {
   for (const [shell, name] of Object.entries(names)) files.set(`completions/${name}`, SHELLS[shell](program));
   const pages = manPages({ ...(await release()), verbs, globals: GLOBAL_OPTIONS, exits: EXIT_STATUS });
   for (const [name, text] of pages) files.set(`man/${name}`, text);
+  const json = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  // npm links the pages that are listed; of `directories.man` it takes no notice when it installs.
+  const man = [...pages.keys()].sort().map((name) => `./man/${name}`);
+  files.set("package.json", `${JSON.stringify({ ...json, man }, null, 2)}\n`);
   return files;
 }
 
 const files = await documents();
-const known = (
-  await Promise.all(
+const known = ["package.json"].concat(
+  ...(await Promise.all(
     ["completions", "man"].map(async (folder) => {
       await mkdir(join(ROOT, folder), { recursive: true });
       return (await readdir(join(ROOT, folder))).map((name) => `${folder}/${name}`);
     }),
-  )
-).flat();
+  )),
+);
 /** @type {string[]} */
 const changed = known.filter((name) => !files.has(name));
 for (const [name, text] of files) {

@@ -1,8 +1,10 @@
 /** Composition root: what a verb may ask for. Each part is built on first use and remembered. */
 import { arch, homedir, platform } from "node:os";
+import { type EventLoopUtilization, performance } from "node:perf_hooks";
 import type { Readable } from "node:stream";
 import { type Call, type Log, silentLog, silentProgress } from "./call.ts";
 import type { Environment, Services } from "./client/services.ts";
+import type { Clock, HurriedCall } from "./client/words.ts";
 import type { GlobalFlags } from "./commands/globals.ts";
 import type { VerbEntry } from "./commands/index.ts";
 import { SregistryError } from "./errors.ts";
@@ -23,7 +25,7 @@ export interface Context extends AsyncDisposable {
   readonly verbs: readonly VerbEntry[];
   call(): Promise<Call>;
   services(): Promise<Services>;
-  /** For what must keep nobody waiting: the network is given up after so long, and nothing is said. */
+  /** For what must keep nobody waiting: what the clock runs for is given up after so long, and nothing is said. */
   briefly(milliseconds: number): Promise<Brief>;
   /** All of standard input, for secrets and lists; at most 1 MiB. */
   readInput(): Promise<string>;
@@ -31,7 +33,7 @@ export interface Context extends AsyncDisposable {
 
 export interface Brief {
   readonly services: Services;
-  readonly call: Call;
+  readonly call: HurriedCall;
   /** Fails when the time is over. */
   readonly late: Promise<never>;
 }
@@ -91,21 +93,43 @@ export function createContext(options: ContextOptions): Context {
       const over = new AbortController();
       const services = await buildServices(silentLog, AbortSignal.any([signal, over.signal]));
       more.push(services);
+      let giveUp: (error: SregistryError) => void = () => undefined;
       const late = new Promise<never>((_done, failed) => {
-        setTimeout(() => {
-          const error = new SregistryError("TIMEOUT", `not done after ${milliseconds} ms`);
-          over.abort(error);
-          failed(error);
-        }, milliseconds).unref();
+        giveUp = failed;
       });
       late.catch(() => undefined);
+      over.signal.addEventListener("abort", () => giveUp(over.signal.reason), { once: true });
+      const clock = idleClock(milliseconds, () => {
+        over.abort(new SregistryError("TIMEOUT", `not done after ${milliseconds} ms`));
+      });
       const stop = AbortSignal.any([signal, over.signal]);
-      return { services, call: { signal: stop, progress: silentProgress, log: silentLog }, late };
+      return { services, call: { signal: stop, progress: silentProgress, log: silentLog, clock }, late };
     },
     readInput: () => readAll(stdin, signal),
     async [Symbol.asyncDispose]() {
       const built = await services?.catch(() => undefined);
       await Promise.all([built, ...more].map((one) => one?.[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** Counts what is waited alone: the program's own work, such as loading what a first request needs, is no network's fault. */
+function idleClock(milliseconds: number, end: () => void): Clock {
+  let timer: NodeJS.Timeout | undefined;
+  const check = (since: EventLoopUtilization, left: number): void => {
+    timer = setTimeout(() => {
+      const rest = milliseconds - performance.eventLoopUtilization(since).idle;
+      if (rest < 1) end();
+      else check(since, rest);
+    }, left).unref();
+  };
+  return {
+    start() {
+      if (timer === undefined) check(performance.eventLoopUtilization(), milliseconds);
+    },
+    stop() {
+      clearTimeout(timer);
+      timer = undefined;
     },
   };
 }

@@ -2,12 +2,13 @@
 import type { Call } from "../call.ts";
 import { isCode, SregistryError } from "../errors.ts";
 import { looksLikeHost } from "../reference/host.ts";
-import { isRepoPath } from "../reference/name.ts";
+import { isRepoPath, parseRepoPath } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { type Pattern, parsePattern } from "../reference/pattern.ts";
 import { SCHEMES } from "../reference/split.ts";
+import type { Registry } from "../registry/registry.ts";
 import { listCache } from "./cache-care.ts";
-import type { Services } from "./services.ts";
+import type { Placement, Services } from "./services.ts";
 
 export interface Word {
   readonly word: string;
@@ -15,12 +16,22 @@ export interface Word {
   readonly says: string;
 }
 
+/** Runs while somebody else may be waited for; disks are not hurried. */
+export interface Clock {
+  start(): void;
+  stop(): void;
+}
+
+export interface HurriedCall extends Call {
+  readonly clock: Clock;
+}
+
 /** Of `typed`, as they are found; the caller stops when it has waited enough. */
 export type WordFinder = (
   services: Services,
   typed: string,
   line: readonly string[],
-  call: Call,
+  call: HurriedCall,
 ) => AsyncIterable<Word>;
 
 /** Repositories and tags beyond which nobody reads on. */
@@ -69,7 +80,7 @@ export async function* referenceWords(
   services: Services,
   typed: string,
   _line: readonly string[],
-  call: Call,
+  call: HurriedCall,
 ): AsyncGenerator<Word> {
   if (!typed.includes("://")) {
     yield* schemes.filter(({ word }) => word.startsWith(typed));
@@ -93,7 +104,7 @@ export async function* patternWords(
   services: Services,
   typed: string,
   line: readonly string[],
-  call: Call,
+  call: HurriedCall,
 ): AsyncGenerator<Word> {
   if (!typed.startsWith("/")) yield* referenceWords(services, typed, line, call);
 }
@@ -103,7 +114,7 @@ export async function* tagWords(
   services: Services,
   _typed: string,
   line: readonly string[],
-  call: Call,
+  call: HurriedCall,
 ): AsyncGenerator<Word> {
   for (const word of line.slice(1).reverse()) {
     const named = splitTyped(word.replace(/(?::[^:/]*)?(?:@.*)?$/, ""));
@@ -141,7 +152,7 @@ function splitTyped(typed: string): Typed | undefined {
   }
 }
 
-async function* namesThere(services: Services, typed: Typed, call: Call): AsyncGenerator<Word> {
+async function* namesThere(services: Services, typed: Typed, call: HurriedCall): AsyncGenerator<Word> {
   const { front, name } = typed;
   const colon = name.indexOf(":");
   if (colon >= 0) {
@@ -182,8 +193,8 @@ function nextComponents(paths: readonly string[], from: number): readonly string
   return [...next].sort();
 }
 
-async function* pathsThere(services: Services, { pattern, name }: Typed, call: Call): AsyncGenerator<string> {
-  const [registry, placement] = await Promise.all([services.openFor(pattern), services.placement(pattern)]);
+async function* pathsThere(services: Services, { pattern, name }: Typed, call: HurriedCall): AsyncGenerator<string> {
+  const { registry, placement } = await endpoint(services, pattern, call);
   try {
     for await (const full of registry.can.repositories?.(call) ?? []) {
       const path = placement.below(full);
@@ -197,16 +208,36 @@ async function* pathsThere(services: Services, { pattern, name }: Typed, call: C
   }
 }
 
-async function* withTags(services: Services, typed: Typed, path: string, call: Call): AsyncGenerator<Word> {
+/** Already to find out what the default registry is may take a question. */
+async function endpoint(
+  services: Services,
+  pattern: Pattern,
+  { clock }: HurriedCall,
+): Promise<{ readonly registry: Registry; readonly placement: Placement }> {
+  clock.start();
+  const placement = await services.placement(pattern);
+  if (placement.at(ANY).scheme === "local") clock.stop();
+  return { registry: await services.openFor(pattern), placement };
+}
+
+/** Which path does not matter. */
+const ANY = parseRepoPath("any");
+
+async function* withTags(services: Services, typed: Typed, path: string, call: HurriedCall): AsyncGenerator<Word> {
   if (!isRepoPath(path)) return;
   for await (const tag of tagsThere(services, typed, path, call)) {
     yield { word: `${typed.front}${path}:${tag}`, says: "tag" };
   }
 }
 
-async function* tagsThere(services: Services, { pattern }: Typed, path: string, call: Call): AsyncGenerator<string> {
+async function* tagsThere(
+  services: Services,
+  { pattern }: Typed,
+  path: string,
+  call: HurriedCall,
+): AsyncGenerator<string> {
   if (!isRepoPath(path)) return;
-  const [registry, placement] = await Promise.all([services.openFor(pattern), services.placement(pattern)]);
+  const { registry, placement } = await endpoint(services, pattern, call);
   let count = 0;
   for await (const tag of registry.can.tags?.(placement.at(path).path, call) ?? []) {
     yield tag;

@@ -43,7 +43,7 @@ const HARMLESS = /^[\w.+:@/~-]+$/;
 
 type Input =
   | { readonly shell: string }
-  | { readonly kind: string; readonly typed: string; readonly line: readonly string[] };
+  | { readonly kind: string; readonly typed: string; readonly line: readonly string[]; readonly patience: number };
 
 export const completion = defineVerb<Input>({
   arguments: [
@@ -55,14 +55,20 @@ export const completion = defineVerb<Input>({
     // What the scripts ask: completion words KIND -- TYPED LINE...
     { name: "[words...]", description: "for the scripts themselves" },
   ],
-  options: [],
+  options: [
+    {
+      flags: "--answer-within <ms>",
+      description: `how long a registry is waited for after TAB, in milliseconds; default ${PATIENCE}`,
+    },
+  ],
   examples: [
     { command: 'eval "$(sregistry completion bash)"', says: "in ~/.bashrc" },
     { command: "source <(sregistry completion zsh)", says: "in ~/.zshrc, behind compinit" },
     { command: "sregistry completion fish > ~/.config/fish/completions/sregistry.fish", says: "once" },
   ],
-  parse([shell = "", kind = "", typed = "", ...line]) {
-    if (shell === "words") return { kind, typed, line };
+  parse([shell = "", kind = "", typed = "", ...line], flags) {
+    const patience = milliseconds(flags.text("answer-within"));
+    if (shell === "words") return { kind, typed, line, patience };
     requireWord([shell], 0, "the shell");
     if (Object.hasOwn(SHELLS, shell)) return { shell };
     throw new SregistryError("USAGE", `completion for ${JSON.stringify(shell)} is not known`, {
@@ -82,16 +88,23 @@ export const completion = defineVerb<Input>({
   },
 });
 
+/** @throws SregistryError USAGE. */
+function milliseconds(text: string | undefined): number {
+  if (text === undefined) return PATIENCE;
+  if (/^\d{1,5}$/.test(text)) return Number(text);
+  throw new SregistryError("USAGE", `--answer-within ${JSON.stringify(text)}: expected milliseconds, such as 500`);
+}
+
 /** What was found in time. No failure is worth a message in the middle of somebody's command line. */
 async function findWords(
-  { kind, typed, line }: Extract<Input, { kind: string }>,
+  { kind, typed, line, patience }: Extract<Input, { kind: string }>,
   context: Context,
 ): Promise<readonly Word[]> {
   const found = new Map<string, Word>();
   const finder = FINDERS[kind];
   if (finder === undefined) return [];
   const gather = async (): Promise<void> => {
-    const { services, call, late } = await context.briefly(PATIENCE);
+    const { services, call, late } = await context.briefly(patience);
     const gathering = (async () => {
       for await (const one of finder(services, typed, line, call)) {
         if (one.word.startsWith(typed) && HARMLESS.test(one.word) && !found.has(one.word)) found.set(one.word, one);

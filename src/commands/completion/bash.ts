@@ -92,11 +92,12 @@ _sregistry_beside() {
 }
 
 _sregistry() {
-  local cur word verb="" flag="" ended="" kind choices flags i
+  local cur word verb="" flag="" ended="" kind choices flags quote="" i
   local -a line typed=()
   COMPREPLY=()
   _sregistry_line
   cur=\${line[\${#line[@]}-1]}
+  [[ $cur != [\\"\\']* ]] || quote=\${cur:0:1} cur=\${cur:1}
   for ((i = 1; i < \${#line[@]} - 1; i++)); do
     word=\${line[i]}
     if [[ -n $flag ]]; then
@@ -129,10 +130,11 @@ _sregistry() {
     _sregistry_argument "$verb"
     _sregistry_offer "$cur"
   fi
-  # readline replaces only what stands behind the last of its break characters.
+  # readline replaces only what stands behind the last of its break characters, or all between quotes.
   local last=$cur breaks=\${COMP_WORDBREAKS//[[:space:]\\"\\'\\\\]/} prefix
   last=\${last##*["$breaks"]}
   prefix=\${cur%"$last"}
+  [[ -z $quote ]] || prefix=""
   for i in "\${!COMPREPLY[@]}"; do
     [[ \${COMPREPLY[i]} != *[/:] ]] || compopt -o nospace 2>/dev/null
     COMPREPLY[i]=\${COMPREPLY[i]#"$prefix"}
