@@ -23,7 +23,13 @@ export type PeerName =
   | "oras-peer"
   | "scs-peer"
   | "minio"
-  | "python-sregistry";
+  | "python-sregistry"
+  | "script"
+  | "bash"
+  | "zsh"
+  | "fish"
+  | "man"
+  | "mandoc";
 
 const HOW: Readonly<Record<PeerName, string>> = {
   "docker-registry": "apt-get install docker-registry",
@@ -34,6 +40,12 @@ const HOW: Readonly<Record<PeerName, string>> = {
   "oras-peer": "go build in test/interop/oras-peer",
   "scs-peer": "go build in test/interop/scs-peer",
   minio: "go install github.com/minio/minio@latest",
+  script: "apt-get install bsdutils",
+  bash: "apt-get install bash bash-completion",
+  zsh: "apt-get install zsh",
+  fish: "apt-get install fish",
+  man: "apt-get install man-db",
+  mandoc: "apt-get install mandoc",
   "python-sregistry":
     "pip install -r test/interop/python-client/requirements.txt in a virtual environment at $SREGISTRY_PEERS/pyclient",
 };
