@@ -83,7 +83,7 @@ _sregistry_argument() {
     "delete@0 "*) kind=reference ;;
     "get@0 "*) kind=reference ;;
     "bcast@0 "*) kind=reference ;;
-    "bcast@1 "*) kind=reference ;;
+    "bcast@1 "*) kind=file ;;
     "cache@0 ") choices="path list verify prune clean" ;;
     "remote@0 ") choices="add list use remove login logout status get-login-password" ;;
     "remote@1 use") kind=remote ;;

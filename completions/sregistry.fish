@@ -235,7 +235,7 @@ complete -c sregistry -n '__sregistry_in bcast' -s F -l force -d 'replace a file
 complete -c sregistry -n '__sregistry_in bcast' -l program -r -F -d 'sregistry on the nodes, where it is elsewhere than here'
 complete -c sregistry -n '__sregistry_in bcast' -l arch -x -a 'amd64 arm64 arm 386 ppc64le riscv64 s390x' -d 'which one, where a name stands for several: amd64, arm64, ...'
 complete -c sregistry -n '__sregistry_at bcast 0' -a '(__sregistry_find reference)'
-complete -c sregistry -n '__sregistry_at bcast 1' -a '(__sregistry_find reference)'
+complete -c sregistry -n '__sregistry_at bcast 1' -F
 
 # cache
 complete -c sregistry -n '__sregistry_in cache' -l max-size -x -d 'prune: what may stay: 500M, 50GiB, 1T'

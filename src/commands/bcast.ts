@@ -19,7 +19,11 @@ type Input = Broadcast | string;
 export const bcast = defineVerb<Input>({
   arguments: [
     { name: "[reference]", description: "the image" },
-    { name: "[destination]", description: "file on every node; with a slash at its end a directory" },
+    {
+      name: "[destination]",
+      description: "file on every node; with a slash at its end a directory",
+      completes: "file",
+    },
   ],
   options: [
     { flags: "-F, --force", description: "replace a file that holds something else", noEnv: true },
