@@ -1,7 +1,7 @@
 /** One copy at a time to one target, among processes: who comes later finds it done. */
 import { dirname } from "node:path";
 import type { Call, Task } from "../call.ts";
-import { SregistryError } from "../errors.ts";
+import { isCode, SregistryError } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
 import type { DigestMemo } from "../transfer/digest-memo.ts";
 import { removeLeftovers } from "../transfer/leftovers.ts";
@@ -9,7 +9,7 @@ import { type Held, withLock } from "../transfer/lock.ts";
 import { ownerWords } from "../transfer/owner.ts";
 import { ownPath, partialPath } from "../transfer/partial.ts";
 import { entryAt, lookAtTarget, requireDirectory, requireWritable } from "../transfer/target.ts";
-import { copyOut } from "./copy-out.ts";
+import { type CopyOut, copyOut } from "./copy-out.ts";
 import type { Entry, ImageKey } from "./entries.ts";
 import { ifPossible } from "./folder.ts";
 
@@ -88,7 +88,7 @@ async function copyUnderLock(
     const changed = async () => ((await entryAt(target)) === before ? undefined : "changed");
     // Under a name that no other process has, even where locks are given to everybody.
     const work = async ({ id }: Held) =>
-      (await changed()) ?? ((await copyOut({ ...copy, temporary: ownPath(partial, id) })) ? "copied" : "damaged");
+      (await changed()) ?? (await copied({ ...copy, temporary: ownPath(partial, id) }));
     const outcome = await withLock<"changed" | "copied" | "damaged">(`${partial}.lock`, work, {
       signal,
       timeoutMs: LONGEST_WAIT,
@@ -101,5 +101,15 @@ async function copyUnderLock(
     if (outcome === "copied") return { outcome, size: entry.size };
     const there = await targetHolds(key, to, call);
     if (there !== undefined) return there;
+  }
+}
+
+/** Somebody who put a file there since it was looked at may have put the image there: it is looked at again. */
+async function copied(copy: CopyOut): Promise<"copied" | "damaged" | "changed"> {
+  try {
+    return (await copyOut(copy)) ? "copied" : "damaged";
+  } catch (error) {
+    if (isCode(error, "CONFLICT")) return "changed";
+    throw error;
   }
 }
