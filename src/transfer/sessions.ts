@@ -21,16 +21,26 @@ export function createUploadSessions(directory: string, now: () => number = Date
   let swept = false;
   let me: Promise<Owner> | undefined;
   const fileOf = (key: UploadKey): string => join(directory, `${fingerprint(key)}.json`);
+  /** What is saved under the key, unless it is too old; `busy`: another process is at it. */
+  async function look(
+    key: UploadKey,
+  ): Promise<{ readonly session: UploadSession; readonly busy: boolean } | undefined> {
+    const text = await readTorn(fileOf(key));
+    const found = text === undefined ? undefined : decode(text);
+    if (found === undefined || now() - found.saved >= LIFETIME) return undefined;
+    const { saved, owner, ...session } = found;
+    return { session, busy: owner !== undefined && (await isBusy(owner, now() - saved)) };
+  }
+
   return {
     async load(key) {
-      const text = await readTorn(fileOf(key));
-      const session = text === undefined ? undefined : decode(text);
-      if (session === undefined || now() - session.saved >= LIFETIME) return undefined;
-      const { saved, owner, ...rest } = session;
-      return owner !== undefined && (await isBusy(owner, now() - saved)) ? undefined : rest;
+      const found = await look(key);
+      return found?.busy === false ? found.session : undefined;
     },
     async save(key, session) {
       const path = fileOf(key);
+      // Of two that push the same bytes, the one that was first can be resumed.
+      if ((await look(key))?.busy === true) return;
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 });
       } catch (error) {
@@ -44,6 +54,7 @@ export function createUploadSessions(directory: string, now: () => number = Date
     },
     async forget(key) {
       const path = fileOf(key);
+      if ((await look(key))?.busy === true) return;
       try {
         await present(unlink(path));
       } catch (error) {

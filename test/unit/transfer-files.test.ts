@@ -250,6 +250,18 @@ describe("saved upload sessions", () => {
     expect([left.length, left.includes(old)]).toEqual([1, false]);
   });
 
+  it("of a process that lives are neither replaced nor removed by another that pushes the same bytes", async () => {
+    const sessions = createUploadSessions(state());
+    await sessions.save(key, session);
+    const path = join(state(), (await readdir(state()))[0] ?? "");
+    const entry: { owner: object } = JSON.parse(await readFile(path, "utf8"));
+    const busy = JSON.stringify({ ...entry, owner: { ...entry.owner, host: "another" } });
+    await writeFile(path, busy);
+    await sessions.save(key, { ...session, offset: 1 });
+    await sessions.forget(key);
+    expect(await readFile(path, "utf8")).toBe(busy);
+  });
+
   it("are nothing to others while a process that lives is at them", async () => {
     const saved = Date.now();
     const sessions = createUploadSessions(state(), () => saved + 30_000);
