@@ -52,6 +52,8 @@ async function main(): Promise<void> {
   process.on("SIGTERM", onSignal);
   const { env, argv, stdin, stdout, stderr } = process;
   let terminal: Terminal | undefined;
+  // Node would open its debugger.
+  process.on("SIGUSR1", () => terminal?.status());
   let signal: AbortSignal = interruption.signal;
   const terminalFor = (flags: Flags, signal: AbortSignal): Promise<Terminal> =>
     createTerminal({ stdin, stdout, stderr }, { ...globalFlags(flags), env, signal });

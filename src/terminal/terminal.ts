@@ -8,6 +8,7 @@ import { createOutput, type Output } from "./output.ts";
 import { createProgress, type ProgressMode } from "./progress.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
 import { safeBlock, safeJson, safeText } from "./safe-text.ts";
+import { createStatus } from "./status.ts";
 import { colourAllowed, colourStyle, plainStyle, type Style } from "./style.ts";
 import { alignedTable, tabSeparatedLine } from "./table.ts";
 
@@ -35,6 +36,8 @@ export interface Terminal {
   readonly prompt: Prompt;
   /** `configured`: the mode where no flag says otherwise. */
   progress(configured?: ProgressMode): Promise<Progress>;
+  /** How far the running transfers are, on stderr, whatever the flags say: somebody asked just now. */
+  status(): void;
   /** One line of the answer. */
   line(text: string): Promise<void>;
   /** A heading of the answer: `text` in colour, where there is colour. */
@@ -65,6 +68,8 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
   const style = await colour(out);
   const errorStyle = await colour(err);
   let bars: Bars | undefined;
+  const clock = (): number => performance.now();
+  const running = createStatus(clock);
   const tell = (line: string): void => {
     const clean = redact(line);
     if (bars?.log(`${clean}\n`) !== true) void err.write(`${clean}\n`);
@@ -83,9 +88,16 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
     async progress(configured = "auto") {
       const progressFlag = options.progress === "auto" ? configured : options.progress;
       const mode = resolveMode({ ...options, progress: progressFlag }, err);
-      const progress = await createProgress({ mode, out: err, clock: () => performance.now() });
+      const progress = await createProgress({ mode, out: err, clock });
       if (mode === "bar") bars = progress as Bars;
-      return progress;
+      return running.watch(progress);
+    },
+    status() {
+      const lines = running.lines();
+      const asJson = options.progress === "json";
+      for (const one of lines.length > 0 ? lines : ["nothing is being transferred"]) {
+        tell(asJson ? JSON.stringify({ event: "status", text: one }) : safeText(one));
+      }
     },
     line: (text) => out.write(`${safeText(text)}\n`),
     title: (text) => out.write(`${style.name(safeText(text))}\n`),
@@ -114,6 +126,8 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
 function resolveMode({ progress, quiet, json, env }: TerminalOptions, err: Output): Exclude<ProgressMode, "auto"> {
   if (quiet) return "none";
   if (progress !== "auto") return progress;
+  // Of the ranks of a batch job's step the first one tells the story of all.
+  if (Number(env["SLURM_PROCID"] ?? 0) > 0) return "none";
   if (json && !err.isTerminal) return "none";
   return err.isTerminal && env["TERM"] !== "dumb" ? "bar" : "plain";
 }
