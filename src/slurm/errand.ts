@@ -3,9 +3,9 @@ import { count, field, type JsonObject, object, optional, parseJson, string } fr
 import { type ErrorCode, EXIT_STATUS, isCode, SregistryError } from "../errors.ts";
 import { type Digest, parseDigest } from "../reference/digest.ts";
 
-/** `look`: is it there, or can it come? `place`: give what has arrived its name. `discard`: take back what has arrived. */
-const STEPS = ["look", "place", "discard"] as const;
-export type Step = (typeof STEPS)[number];
+/** `look`: is it there, or can it come? `place`: give what has arrived its name. `copy`: fetch it, where nothing was sent. */
+const STEPS = ["look", "place", "copy"] as const;
+type Step = (typeof STEPS)[number];
 
 export interface Errand {
   readonly step: Step;
@@ -18,12 +18,12 @@ export interface Errand {
   readonly size: number;
   /** Replace a target that holds something else. */
   readonly force: boolean;
-  /** A file that the node is to copy by itself, where nothing was sent. */
+  /** Of `copy`: the file. */
   readonly source?: string | undefined;
 }
 
 /** `right`: it was there already. */
-const STATES = ["right", "missing", "placed", "discarded"] as const;
+const STATES = ["right", "missing", "placed"] as const;
 export type State = (typeof STATES)[number];
 
 export interface Answer {

@@ -1,6 +1,7 @@
 /** One errand on every node of a job, and what came of it. */
 import type { Log } from "../call.ts";
 import { SregistryError, systemCode } from "../errors.ts";
+import { isSystemError } from "../transfer/disk.ts";
 import { type Answer, decodeAnswers, type Errand, encodeErrand } from "./errand.ts";
 import { type Environment, type Job, stepEnvironment } from "./job.ts";
 import { type Ended, run } from "./run.ts";
@@ -43,7 +44,7 @@ async function srun({ job, env, command, signal }: Nodes, errand: Errand): Promi
     const words = [...step, ...command, "bcast", "--on-node", encodeErrand(errand)];
     return await run("srun", words, { env: stepEnvironment(env), signal });
   } catch (error) {
-    if (systemCode(error) === undefined) throw error;
+    if (!isSystemError(error)) throw error;
     throw new SregistryError(
       "CONFIG_INVALID",
       `srun cannot be started, though this is job ${job.id}: ${systemCode(error)}`,

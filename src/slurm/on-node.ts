@@ -1,6 +1,7 @@
 /** What is done on one node, by the program itself: see nodes.ts, which sends it there. */
+import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, type FileHandle, open, rename, statfs, unlink } from "node:fs/promises";
+import { access, copyFile, type FileHandle, open, rename, statfs, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { digestAlgorithm } from "../reference/digest.ts";
@@ -17,9 +18,8 @@ export async function runErrand(errand: Errand, signal: AbortSignal): Promise<St
       return await look(errand, signal);
     case "place":
       return await place(errand, signal);
-    case "discard":
-      await present(unlink(errand.temporary));
-      return "discarded";
+    case "copy":
+      return await copy(errand, signal);
   }
 }
 
@@ -44,17 +44,36 @@ async function requireRoom(directory: string, size: number): Promise<void> {
   });
 }
 
+/** What sbcast may have left half done goes first: its room may be needed. Nodes may share the directory: each has its own name. */
+async function copy(errand: Errand, signal: AbortSignal): Promise<State> {
+  const { source = "" } = errand;
+  const temporary = `${errand.temporary}.${randomUUID()}`;
+  await present(unlink(errand.temporary));
+  if ((await look(errand, signal)) === "right") return "right";
+  try {
+    await access(source, constants.R_OK);
+  } catch (error) {
+    throw readError(source, error);
+  }
+  try {
+    await copyFile(source, temporary);
+  } catch (error) {
+    await present(unlink(temporary));
+    throw diskError(temporary, error);
+  }
+  return await place({ ...errand, temporary }, signal);
+}
+
 /** sbcast has written the file, and nothing but its bytes is believed. */
 async function place(errand: Errand, signal: AbortSignal): Promise<State> {
-  const { target, temporary, force, source } = errand;
+  const { target, temporary, force } = errand;
   try {
-    if (source !== undefined) await copyHere(source, temporary);
     const file = await openArrived(temporary);
     // On a directory that the nodes share, one of them has given the one file its name.
     if (file === undefined) return await requireThere(errand, signal);
     try {
       await requireRight(file, errand, signal);
-      await file.chmod(await modeOfNew(`${temporary}.mode`));
+      await file.chmod(await modeOfNew(`${temporary}.${randomUUID()}`));
       await file.sync();
     } finally {
       await file.close();
@@ -71,15 +90,6 @@ async function place(errand: Errand, signal: AbortSignal): Promise<State> {
     await present(unlink(temporary));
     throw diskError(target, error);
   }
-}
-
-async function copyHere(source: string, temporary: string): Promise<void> {
-  try {
-    await (await open(source, "r")).close();
-  } catch (error) {
-    throw readError(source, error);
-  }
-  await copyFile(source, temporary);
 }
 
 async function openArrived(temporary: string): Promise<FileHandle | undefined> {
@@ -104,7 +114,6 @@ async function requireRight(file: FileHandle, errand: Errand, signal: AbortSigna
 
 /** 0777 less the umask, as every target has it: a SIF is run. sbcast gives the mode of the cache's entry, which is read-only. */
 async function modeOfNew(path: string): Promise<number> {
-  await present(unlink(path));
   const file = await open(path, "wx", 0o777);
   try {
     return (await file.stat()).mode & 0o777;
