@@ -29,7 +29,12 @@ export type PeerName =
   | "zsh"
   | "fish"
   | "man"
-  | "mandoc";
+  | "mandoc"
+  | "slurmctld"
+  | "slurmd"
+  | "munged"
+  | "srun"
+  | "sbcast";
 
 const HOW: Readonly<Record<PeerName, string>> = {
   "docker-registry": "apt-get install docker-registry",
@@ -46,6 +51,11 @@ const HOW: Readonly<Record<PeerName, string>> = {
   fish: "apt-get install fish",
   man: "apt-get install man-db",
   mandoc: "apt-get install mandoc",
+  slurmctld: "apt-get install slurmctld",
+  slurmd: "apt-get install slurmd",
+  munged: "apt-get install munge",
+  srun: "apt-get install slurm-client",
+  sbcast: "apt-get install slurm-client",
   "python-sregistry":
     "pip install -r test/interop/python-client/requirements.txt in a virtual environment at $SREGISTRY_PEERS/pyclient",
 };
@@ -206,7 +216,7 @@ async function answering(url: string, child: ChildProcess): Promise<void> {
   throw new Error(`nothing answers at ${url}`);
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((done, failed) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const address = server.address();
