@@ -57,7 +57,7 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
     if (!(error instanceof CommanderError)) throw error;
     // Without a verb Commander shows its help as a failure; here it is the answer.
     const isHelp = error.exitCode === 0 || error.code === "commander.help";
-    if (!isHelp) throw usageError(error);
+    if (!isHelp) throw usageError(error, helpOn(input.argv));
     return printing(written.join("") || root.helpInformation(), input.env);
   }
   return parsed ?? printing(root.helpInformation(), input.env);
@@ -158,11 +158,17 @@ async function helpWords(root: Command, argv: readonly string[]): Promise<readon
   return [argv[1], "--help"];
 }
 
-function usageError(error: CommanderError): SregistryError {
+/** What to type for help on what was typed. */
+function helpOn(argv: readonly string[]): string {
+  const verb = argv.find((word) => VERBS.some(({ name }) => name === word));
+  return verb === undefined ? "sregistry --help" : `sregistry help ${verb}`;
+}
+
+function usageError(error: CommanderError, help: string): SregistryError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /Did you mean (.*)\?/.exec(rest.join(" "))?.[1];
   return new SregistryError("USAGE", first, {
-    hint: suggestion === undefined ? "sregistry --help" : `did you mean ${suggestion}?`,
+    hint: suggestion === undefined ? help : `did you mean ${suggestion}?`,
     cause: error,
   });
 }

@@ -147,3 +147,13 @@ describe("flags", () => {
     },
   );
 });
+
+describe("a command line that is wrong", () => {
+  it.each([
+    [["pull", "--nonsense", "lab/tool:1"], "sregistry help pull"],
+    [["search"], "sregistry help search"],
+    [["--nonsense"], "sregistry --help"],
+  ])("points to the help of its verb: %j", async (argv, hint) => {
+    await expect(program(argv)).rejects.toMatchObject({ code: "USAGE", hint });
+  });
+});
