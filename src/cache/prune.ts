@@ -1,8 +1,8 @@
 /** Room: entries that nobody used for long, and what processes left that are gone. */
-import { readFile, rm, stat, unlink } from "node:fs/promises";
+import { rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode } from "../errors.ts";
 import { diskError, present } from "../transfer/disk.ts";
+import { textOf } from "../transfer/lock.ts";
 import { decodeOwner, lifeOf } from "../transfer/owner.ts";
 import type { Cache } from "./cache.ts";
 import { removeEntry } from "./entries.ts";
@@ -143,14 +143,4 @@ async function isHeld(path: string, now: number): Promise<boolean> {
   const owner = decodeOwner(text);
   const life = owner === undefined ? "unknown" : await lifeOf(owner);
   return life === "unknown" ? now - found.mtimeMs < ABANDONED : life === "lives";
-}
-
-/** Another user's umask may have made it unreadable: its age tells then. */
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await present(readFile(path, "utf8"));
-  } catch (error) {
-    if (systemCode(error) === "EACCES") return "";
-    throw error;
-  }
 }

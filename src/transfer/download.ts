@@ -30,7 +30,7 @@ export interface Download {
   readonly force: boolean;
   readonly call: Call;
   readonly retry?: Partial<RetryLimits>;
-  /** What the user says of connections; the rest is found out. */
+  /** Over what the registry says of connections; what neither says is found out. */
   readonly parallel?: Parallel;
   /** So that a large target that has not changed is not read again. */
   readonly memo?: DigestMemo;

@@ -226,7 +226,7 @@ async function ownerOf(path: string): Promise<Owner | undefined> {
 }
 
 /** Another user's umask may have made a lock unreadable: its age still tells whether anybody holds it. */
-async function textOf(path: string): Promise<string | undefined> {
+export async function textOf(path: string): Promise<string | undefined> {
   try {
     return await present(readFile(path, "utf8"));
   } catch (error) {

@@ -3,11 +3,12 @@
  * continued in it, and whose it is: two processes never write to one file, even where locks are given to everybody. What
  * another left is claimed by a rename. A journal says which bytes are there; a thread hashes them from the first one on.
  */
-import { type FileHandle, link, lstat, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, digestHex } from "../reference/digest.ts";
 import { diskError, present, syncDirectory } from "./disk.ts";
+import { giveName } from "./give-name.ts";
 import { HashFollower } from "./hash-follower.ts";
 import { Journal, type JournalEntry, journalPath, readJournal } from "./journal.ts";
 import type { Held } from "./lock.ts";
@@ -208,32 +209,15 @@ export class PartialFile {
       await this.#syncing;
       await this.#file.sync();
       await this.#requireOwn();
-      await (replace ? rename(this.path, target) : this.#giveName(target));
+      await (replace ? rename(this.path, target) : giveName(this.path, target));
+      // Hard-linked, it still has the other name.
+      if (!replace) await present(unlink(this.path));
       await this.#journal.remove();
       await syncDirectory(dirname(target));
     } catch (error) {
       if (systemCode(error) === "EEXIST") throw alreadyThere(target);
       throw diskError(target, error);
     }
-  }
-
-  async #giveName(target: string): Promise<void> {
-    try {
-      await link(this.path, target);
-    } catch (error) {
-      const code = systemCode(error) ?? "";
-      // An NFS server may have linked though its first answer got lost.
-      const linked = code === "EEXIST" && (await this.#isAt(target));
-      if (!linked && !NO_LINKS.includes(code)) throw error;
-      if (!linked) return await this.#moveTo(target);
-    }
-    await present(unlink(this.path));
-  }
-
-  /** FAT and some FUSE file systems have no hard links: between this look and the move nothing keeps others away. */
-  async #moveTo(target: string): Promise<void> {
-    if ((await present(lstat(target))) !== undefined) throw alreadyThere(target);
-    await rename(this.path, target);
   }
 
   /** Leaves what is there to a later process, and tells how many bytes that are. An empty file is not left. */
@@ -326,9 +310,6 @@ async function removeDead(base: string, held: Held): Promise<void> {
 
 /** Of an owner (owner.ts). */
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** What link(2) says where there are no hard links, or no more of them. */
-const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 /** Undefined where the file system does not tell. */
 async function freeBytes(directory: string): Promise<number | undefined> {
