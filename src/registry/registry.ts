@@ -217,10 +217,17 @@ export interface Registry {
 export function capability<K extends keyof Capabilities>(registry: Registry, name: K): Capabilities[K] {
   const power = registry.can[name];
   if (power === undefined) {
-    throw new SregistryError("UNSUPPORTED", `${registry.name} cannot ${POWER_NAMES[name]}`);
+    const hint = INSTEAD[name];
+    const details = hint === undefined ? {} : { hint };
+    throw new SregistryError("UNSUPPORTED", `${registry.name} cannot ${POWER_NAMES[name]}`, details);
   }
   return power as Capabilities[K];
 }
+
+/** What does it all the same, where something does. */
+const INSTEAD: Partial<Record<keyof Capabilities, string>> = {
+  createCollection: "a push makes what is missing: sregistry push IMAGE.sif COLLECTION/NAME:TAG",
+};
 
 const POWER_NAMES: Record<keyof Capabilities, string> = {
   push: "take images",

@@ -239,7 +239,11 @@ function scalar({ value, source }: Scalar, line: number): YamlNode {
 
 /** An error about one line of a configuration file. */
 export function wrong(file: string, line: number, what: string, cause?: unknown): SregistryError {
-  return new SregistryError("CONFIG_INVALID", `${file}, line ${line}: ${what}`, cause === undefined ? {} : { cause });
+  const hint = `mend that line in an editor: vi +${line} ${file}`;
+  return new SregistryError("CONFIG_INVALID", `${file}, line ${line}: ${what}`, {
+    hint,
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** The parser's, without its advice to programmers. */
