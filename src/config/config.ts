@@ -2,12 +2,11 @@
  * Our own configuration: the user's config.yaml over the site's in /etc. What Singularity shares is not here, since its own
  * files must not hold keys it does not know.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { geteuid } from "node:process";
-import { SregistryError, systemCode } from "../errors.ts";
+import { SregistryError } from "../errors.ts";
 import type { Host } from "../reference/reference.ts";
-import { readSmallFile, type SmallFile } from "../transfer/small-file.ts";
+import { readSmallFile } from "../transfer/small-file.ts";
+import { refuseForeign } from "../transfer/trusted-file.ts";
 import type { CacheSettings, HostSettings, Settings } from "./settings.ts";
 
 export type { CacheSettings, HostSettings, Settings } from "./settings.ts";
@@ -71,36 +70,11 @@ async function loadNamed(file: string, home: string): Promise<Layer> {
 async function loadLayer(file: string, home: string): Promise<Layer | undefined> {
   const found = await readSmallFile(file);
   if (found === undefined) return undefined;
-  await refuseForeign(file, found, home);
+  // It says whom to trust.
+  await refuseForeign(file, found, { home, others: (me) => `chown ${me} ${file}`, writable: `chmod o-w ${file}` });
   // Most users have no file of their own, so the parser is loaded for those who do.
   const { parseSettings } = await import("./settings.ts");
   return parseSettings(found.text, file, home);
-}
-
-/** It says whom to trust: nobody but the user and the administrator may have written it. */
-async function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile, home: string): Promise<void> {
-  const me = geteuid?.();
-  if (me !== undefined && uid !== me && uid !== 0 && !(await isSudo(me, uid, home))) {
-    throw new SregistryError("CONFIG_INVALID", `${file} belongs to another user (uid ${uid}): it is not read`, {
-      hint: `chown ${me} ${file}`,
-    });
-  }
-  if ((mode & 0o002) !== 0) {
-    throw new SregistryError("CONFIG_INVALID", `${file} can be changed by everybody: it is not read`, {
-      hint: `chmod o-w ${file}`,
-    });
-  }
-}
-
-/** Root with somebody's HOME reads that somebody's file. */
-async function isSudo(me: number, owner: number, home: string): Promise<boolean> {
-  if (me !== 0) return false;
-  try {
-    return (await stat(home)).uid === owner;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return false;
-    throw error;
-  }
 }
 
 /** A directory of the user's own is not the group's because the site's is. */

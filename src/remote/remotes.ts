@@ -1,10 +1,9 @@
 /** The remotes that the user has: their own file over the administrator's, put together as Singularity does it. */
-import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { geteuid } from "node:process";
 import { type Log, silentLog } from "../call.ts";
-import { SregistryError, systemCode } from "../errors.ts";
-import { readSmallFile, type SmallFile } from "../transfer/small-file.ts";
+import { SregistryError } from "../errors.ts";
+import { readSmallFile } from "../transfer/small-file.ts";
+import { refuseForeign } from "../transfer/trusted-file.ts";
 import { type RemoteFileOptions, remoteFiles } from "./files.ts";
 import { NO_REMOTES, parseRemoteFile, type RemoteEntry, type RemoteFile } from "./schema.ts";
 
@@ -46,7 +45,8 @@ export async function loadRemotes(options: RemoteFileOptions): Promise<Remotes> 
   const { log = silentLog } = options;
   const files = await remoteFiles(options);
   const found = await readSmallFile(files.user);
-  if (found !== undefined) await refuseForeign(files.user, found, options.home);
+  // It says where tokens go.
+  if (found !== undefined) await refuseForeign(files.user, found, { home: options.home, ...adviceFor(files.user) });
   const user = found === undefined ? undefined : parseRemoteFile(found.text, files.user, log);
   const system = await readSystem(files.system, log);
   return { path: files.user, ...merged(user, system, files.user) };
@@ -66,30 +66,9 @@ async function readSystem(files: readonly string[], log: Log): Promise<SystemFil
   return { file: undefined, content: COMPILED_IN };
 }
 
-/** It says where tokens go: nobody but the user and the administrator may have written it. */
-async function refuseForeign(file: string, { stat: { uid, mode } }: SmallFile, home: string): Promise<void> {
-  const me = geteuid?.();
-  if (me !== undefined && uid !== me && uid !== 0 && !(await isSudo(me, uid, home))) {
-    throw new SregistryError("CONFIG_INVALID", `${file} belongs to another user (uid ${uid}): it is not read`, {
-      hint: "set SINGULARITY_CONFIGDIR to a directory of yours, or use --config FILE",
-    });
-  }
-  if ((mode & 0o002) !== 0) {
-    throw new SregistryError("CONFIG_INVALID", `${file} can be changed by everybody: it is not read`, {
-      hint: `chmod 600 ${file}`,
-    });
-  }
-}
-
-/** Root with somebody's HOME reads that somebody's file. */
-async function isSudo(me: number, owner: number, home: string): Promise<boolean> {
-  if (me !== 0) return false;
-  try {
-    return (await stat(home)).uid === owner;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return false;
-    throw error;
-  }
+function adviceFor(file: string) {
+  const others = (): string => "set SINGULARITY_CONFIGDIR to a directory of yours, or use --config FILE";
+  return { others, writable: `chmod 600 ${file}` };
 }
 
 /** Apptainer lets the user's own entry stand where Singularity refuses the name. */

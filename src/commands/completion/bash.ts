@@ -1,6 +1,6 @@
 /** The script for bash. Words with colons, equals signs and at signs are put together again: readline takes them apart. */
 import type { Offer, ProgramModel } from "./model.ts";
-import { argumentCases, valueCases } from "./tables.ts";
+import { argumentCases, TYPED_WORD, valueCases } from "./tables.ts";
 
 export function bashScript(program: ProgramModel): string {
   const names = program.verbs.map(({ name }) => name).join(" ");
@@ -100,17 +100,7 @@ _sregistry() {
   [[ $cur != [\\"\\']* ]] || quote=\${cur:0:1} cur=\${cur:1}
   for ((i = 1; i < \${#line[@]} - 1; i++)); do
     word=\${line[i]}
-    if [[ -n $flag ]]; then
-      flag=""
-    elif [[ -z $ended && $word == -- ]]; then
-      ended=1
-    elif [[ -z $ended && $word == -?* ]]; then
-      [[ $word == --*=* ]] || ! _sregistry_value "$verb" "$word" || flag=$word
-    elif [[ -z $verb ]]; then
-      verb=$word
-    else
-      typed+=("$word")
-    fi
+${TYPED_WORD}
   done
   if [[ -n $flag ]]; then
     _sregistry_value "$verb" "$flag"

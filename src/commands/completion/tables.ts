@@ -45,3 +45,16 @@ function ofPlaces({ name, takes, repeats }: VerbModel, say: Say): readonly strin
     return kind === undefined ? [] : [`    "${name}@${any ? "" : `${at} `}"*) ${say({ kind })} ;;`];
   });
 }
+
+/** What a word before the cursor is, in a loop over them: a flag that waits for its value, the verb, or one of its words. */
+export const TYPED_WORD = `    if [[ -n $flag ]]; then
+      flag=""
+    elif [[ -z $ended && $word == -- ]]; then
+      ended=1
+    elif [[ -z $ended && $word == -?* ]]; then
+      [[ $word == --*=* ]] || ! _sregistry_value "$verb" "$word" || flag=$word
+    elif [[ -z $verb ]]; then
+      verb=$word
+    else
+      typed+=("$word")
+    fi`;

@@ -1,6 +1,6 @@
 /** The script for zsh. */
 import type { FlagModel, Offer, ProgramModel } from "./model.ts";
-import { argumentCases, valueCases } from "./tables.ts";
+import { argumentCases, TYPED_WORD, valueCases } from "./tables.ts";
 
 export function zshScript(program: ProgramModel): string {
   const flagLines = (flags: readonly FlagModel[]): string =>
@@ -84,17 +84,7 @@ _sregistry() {
   before=("\${(@Q)words[2,CURRENT-1]}")
   (( CURRENT > 2 )) || before=()
   for word in "\${before[@]}"; do
-    if [[ -n $flag ]]; then
-      flag=""
-    elif [[ -z $ended && $word == -- ]]; then
-      ended=1
-    elif [[ -z $ended && $word == -?* ]]; then
-      [[ $word == --*=* ]] || ! _sregistry_value "$verb" "$word" || flag=$word
-    elif [[ -z $verb ]]; then
-      verb=$word
-    else
-      typed+=("$word")
-    fi
+${TYPED_WORD}
   done
   if [[ -n $flag ]]; then
     _sregistry_value "$verb" "$flag"
