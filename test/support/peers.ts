@@ -30,6 +30,8 @@ export type PeerName =
   | "fish"
   | "man"
   | "mandoc"
+  | "dbus-run-session"
+  | "gnome-keyring-daemon"
   | "slurmctld"
   | "slurmd"
   | "munged"
@@ -51,6 +53,8 @@ const HOW: Readonly<Record<PeerName, string>> = {
   fish: "apt-get install fish",
   man: "apt-get install man-db",
   mandoc: "apt-get install mandoc",
+  "dbus-run-session": "apt-get install dbus",
+  "gnome-keyring-daemon": "apt-get install gnome-keyring",
   slurmctld: "apt-get install slurmctld",
   slurmd: "apt-get install slurmd",
   munged: "apt-get install munge",
