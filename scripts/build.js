@@ -20,7 +20,11 @@ const undiciParts = {
     onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "undici-parts" }));
     onLoad({ filter: /.*/, namespace: "undici-parts" }, () => ({
       contents: `
-        export { default as Pool } from "undici/lib/dispatcher/pool.js";
+        import Pool from "undici/lib/dispatcher/pool.js";
+        import connect from "undici/lib/api/api-connect.js";
+        // Its index gives the pools their methods; of those only CONNECT, for tunnels, is used.
+        Pool.prototype.connect = connect;
+        export { Pool };
         export { default as buildConnector } from "undici/lib/core/connect.js";`,
       resolveDir: ".",
     }));
