@@ -22,6 +22,7 @@ _sregistry_value() {
   kind="" choices=""
   case "$1 $2" in
     "pull -o" | "pull --output") kind=file ;;
+    "pull --name") kind=file ;;
     "pull --dir") kind=directory ;;
     "pull --from-file") kind=file ;;
     "pull --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;

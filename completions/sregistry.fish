@@ -15,6 +15,8 @@ function __sregistry_typed
             switch "$verb $word"
                 case 'pull -o' 'pull --output'
                     set skip yes
+                case 'pull --name'
+                    set skip yes
                 case 'pull --dir'
                     set skip yes
                 case 'pull --from-file'

@@ -4,6 +4,7 @@ import type { Environment } from "./client/services.ts";
 import { asksForWords, wordsCommand } from "./commands/completion/line.ts";
 import { GLOBAL_OPTIONS } from "./commands/globals.ts";
 import { VERBS, type VerbEntry } from "./commands/index.ts";
+import { insteadOf } from "./commands/old-verbs.ts";
 import { type AnyVerb, Flags, type OptionSpec } from "./commands/verb.ts";
 import type { Context } from "./context.ts";
 import { SregistryError } from "./errors.ts";
@@ -167,8 +168,9 @@ function helpOn(argv: readonly string[]): string {
 function usageError(error: CommanderError, help: string): SregistryError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /Did you mean (.*)\?/.exec(rest.join(" "))?.[1];
+  const old = error.code === "commander.unknownCommand" ? insteadOf(/'(.*)'/.exec(first)?.[1] ?? "") : undefined;
   return new SregistryError("USAGE", first, {
-    hint: suggestion === undefined ? help : `did you mean ${suggestion}?`,
+    hint: old ?? (suggestion === undefined ? help : `did you mean ${suggestion}?`),
     cause: error,
   });
 }

@@ -19,6 +19,7 @@ export const pull = defineVerb<Input>({
   ],
   options: [
     { flags: "-o, --output <file>", description: "name of the file" },
+    { flags: "--name <file>", description: "as --output, as the old client spells it", hidden: true, noEnv: true },
     {
       flags: "--dir <directory>",
       description: "directory of the files",
@@ -41,7 +42,7 @@ export const pull = defineVerb<Input>({
   parse(words, flags) {
     const common = commonInput(flags);
     const fromFile = flags.text("from-file");
-    const output = flags.text("output");
+    const output = flags.text("output") ?? flags.text("name");
     if (words.length === 0 && fromFile === undefined) throw new SregistryError("USAGE", "the reference is missing");
     if (output !== undefined && (words.length > 1 || fromFile !== undefined)) {
       throw new SregistryError("USAGE", "--output names one file, but several references are given", {

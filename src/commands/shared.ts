@@ -19,6 +19,7 @@ export const METADATA_OPTIONS: readonly OptionSpec[] = [
   { flags: "--r", description: "as --runscript", hidden: true, noEnv: true },
   { flags: "--t", description: "as --test", hidden: true, noEnv: true },
   { flags: "--d", description: "as --deffile", hidden: true, noEnv: true },
+  { flags: "--def", description: "as --deffile", hidden: true, noEnv: true },
   { flags: "--l", description: "as --labels", hidden: true, noEnv: true },
 ];
 
@@ -27,5 +28,6 @@ export type MetadataPart = (typeof METADATA_PARTS)[number];
 
 export function metadataParts(flags: Flags): readonly MetadataPart[] {
   const long = { environment: "env", runscript: "runscript", test: "test", deffile: "deffile", labels: "labels" };
-  return METADATA_PARTS.filter((part) => flags.on(long[part]) || flags.on(long[part].charAt(0)));
+  const given = (part: MetadataPart) => flags.on(long[part]) || flags.on(long[part].charAt(0));
+  return METADATA_PARTS.filter((part) => given(part) || (part === "deffile" && flags.on("def")));
 }
