@@ -146,6 +146,51 @@ describe("the house", () => {
   });
 });
 
+/**
+ * What verbs take of src/client that `createClient` has no method for, and why a program of one's own wants none.
+ */
+const FOR_VERBS_ALONE: Readonly<Record<string, string>> = {
+  answerOnNode: "this program's own other end, on a node of a job",
+  isRemote: "tells a typed word that is a remote from one that is a host: methods of their own",
+  requireIntact: "an answer made into an exit status",
+  cacheContents: "counts for a question; `cache.list` tells them",
+  remoteWords: "words for a shell's completion",
+  registryWords: "words for a shell's completion",
+  loginWords: "words for a shell's completion",
+  endpointWords: "words for a shell's completion",
+  referenceWords: "words for a shell's completion",
+  patternWords: "words for a shell's completion",
+  tagWords: "words for a shell's completion",
+};
+
+describe("the programming interface", () => {
+  /** Values, not types, that `files` import from src/client. */
+  function taken(files: (file: string) => boolean): ReadonlySet<string> {
+    const found = [...sources]
+      .filter(([file]) => files(file))
+      .flatMap(([, text]) => {
+        const named = text.matchAll(/import (?!type)\{([^}]*)\} from "(?:\.\.?\/)+(?:client\/)?([\w-]+)\.ts"/g);
+        const loaded = text.matchAll(/const \{([^}]*)\} = await import\("(?:\.\.?\/)+client\/([\w-]+)\.ts"\)/g);
+        return [...named, ...loaded].filter(([, , name]) => sources.has(`client/${name}.ts`));
+      });
+    const names = found.flatMap(([, list = ""]) => list.split(",").map((one) => one.trim()));
+    return new Set(
+      names.filter((name) => name !== "" && !name.startsWith("type ")).map((name) => name.split(" as ")[0] ?? ""),
+    );
+  }
+
+  it("reaches everything that a verb does", () => {
+    const verbs = taken((file) => ["commands", "context.ts"].includes(room(file)));
+    const client = taken((file) => /^client\/client(?:-parts)?\.ts$/.test(file));
+    expect(verbs.size).toBeGreaterThan(30);
+    expect([...verbs].filter((name) => !client.has(name) && !(name in FOR_VERBS_ALONE))).toEqual([]);
+    expect(
+      Object.keys(FOR_VERBS_ALONE).filter((name) => !verbs.has(name)),
+      "no verb takes it any more",
+    ).toEqual([]);
+  });
+});
+
 describe("the lock file", () => {
   const lock: { packages: Record<string, { integrity?: string; resolved?: string }> } = JSON.parse(
     readFileSync(join(ROOT, "package-lock.json"), "utf8"),

@@ -7,7 +7,7 @@ import { parseHost } from "../reference/host.ts";
 import { type Account, type ServiceStatus, serviceStatus, verifyToken, whoAmI } from "../remote/account.ts";
 import { type Services as RemoteServices, tokenMayGo } from "../remote/discovery.ts";
 import { remoteEdits, requireRemote } from "../remote/edit.ts";
-import type { Secret } from "../secret.ts";
+import { Secret } from "../secret.ts";
 import { bearer } from "./bearer.ts";
 import { noLibrary } from "./libraries.ts";
 import { findLogin, keyringAccount } from "./logins.ts";
@@ -49,6 +49,19 @@ async function activeRemote(libraries: Services["libraries"]): Promise<string> {
   throw new SregistryError("USAGE", "no default endpoint set", {
     hint: `sregistry remote use NAME; there are: ${[...remotes.keys()].join(", ") || "none, see sregistry remote add"}`,
   });
+}
+
+/**
+ * `where`: what the text is from. One trailing newline is how a token comes out of a pipe; any other control character is
+ * no part of one. @throws SregistryError USAGE.
+ */
+export function tokenOf(text: string, where: string): Secret {
+  const token = text.replace(/\r?\n$/, "").trim();
+  if (token === "") throw new SregistryError("USAGE", `${where} holds no token`);
+  if (/[\u0000-\u0020\u007f]/.test(token)) {
+    throw new SregistryError("USAGE", `${where} holds a token with blanks or control characters in it`);
+  }
+  return new Secret(token);
 }
 
 export interface TokenLogin {

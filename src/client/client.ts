@@ -1,102 +1,143 @@
 /** The programmatic API: `import { createClient } from "sregistry"`. No terminal and no process; every call can be stopped. */
 import { homedir } from "node:os";
-import { type Call, type Log, type Progress, silentLog, silentProgress } from "../call.ts";
+import { resolve as resolvePath } from "node:path";
+import { type Call, silentLog, silentProgress } from "../call.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
-import { parsePattern } from "../reference/pattern.ts";
-import type { SearchOptions } from "../registry/registry.ts";
+import { type Pattern, parsePattern } from "../reference/pattern.ts";
+import type { Tag } from "../reference/reference.ts";
 import { VERSION } from "../version.ts";
-import { type CopyAllInput, type CopyEntry, type CopyInput, type CopyOutcome, copy, copyAll } from "./copy.ts";
+import { tokenOf } from "./accounts.ts";
+import { bcast } from "./bcast.ts";
+import { cacheClient, remotesClient, storeClient } from "./client-parts.ts";
+import { createCollection } from "./collection.ts";
+import { copy, copyAll } from "./copy.ts";
 import { parseDestination, parseRepository } from "./copy-names.ts";
-import { remove } from "./delete.ts";
-import { type GetOutcome, get } from "./get.ts";
-import { type Inspection, inspect, inspectTarget } from "./inspect.ts";
-import { type LabelEntry, type LabelFilter, labels } from "./labels.ts";
-import { type ListEntry, list } from "./list.ts";
-import { type PullInput, type PullOutcome, pull } from "./pull.ts";
-import { type PushInput, type PushOutcome, push } from "./push.ts";
-import { type SearchEntry, search } from "./search.ts";
-import { createServices, type Environment, type ServiceFlags } from "./services.ts";
-import { type TagOutcome, tag } from "./tag.ts";
+import { planRemoval, remove } from "./delete.ts";
+import { get } from "./get.ts";
+import { inspect, inspectTarget } from "./inspect.ts";
+import type { Client, ClientOptions, DescribedEntry, PushOptions, RegistryHandle, ServeOptions } from "./interface.ts";
+import { labels } from "./labels.ts";
+import { describeOne, list, listAll } from "./list.ts";
+import { hostOf, login, logout, passwordOf } from "./login.ts";
+import { pull } from "./pull.ts";
+import { type PushInput, planPush, push } from "./push.ts";
+import { endpointPattern, search } from "./search.ts";
+import { serve } from "./serve.ts";
+import { createServices, type Services } from "./services.ts";
+import { Session } from "./session.ts";
+import { parseNewTag, tag } from "./tag.ts";
 
-export interface ClientOptions extends Omit<ServiceFlags, "libraryTyped"> {
-  /** Variables that proxies, logins and directories are read from; default none but HOME. */
-  readonly env?: Environment;
-  /** Relative file names start here. */
-  readonly cwd: string;
-  readonly log?: Log;
-  readonly progress?: Progress;
-}
-
-type Options<Input> = Omit<Input, "reference" | "file" | "tags" | "source" | "destination">;
-
-/** Names are given as text, as on the command line. Every failure is a SregistryError. */
-export interface Client extends AsyncDisposable {
-  pull(reference: string, options?: Options<PullInput>, signal?: AbortSignal): Promise<PullOutcome>;
-  push(
-    file: string,
-    reference: string,
-    options?: Options<PushInput> & { readonly tags?: readonly string[] },
-    signal?: AbortSignal,
-  ): Promise<PushOutcome>;
-  list(pattern?: string, signal?: AbortSignal): AsyncIterable<ListEntry>;
-  search(query: string, options?: SearchOptions, signal?: AbortSignal): AsyncIterable<SearchEntry>;
-  labels(pattern?: string, filter?: LabelFilter, signal?: AbortSignal): AsyncIterable<LabelEntry>;
-  inspect(image: string, signal?: AbortSignal): Promise<Inspection>;
-  tag(reference: string, tags: readonly string[], signal?: AbortSignal): Promise<TagOutcome>;
-  copy(
-    source: string,
-    destination: string,
-    options?: Options<CopyInput> & { readonly tags?: readonly string[] },
-    signal?: AbortSignal,
-  ): Promise<CopyOutcome>;
-  /** Repositories: every tag, or those in `tags`. */
-  copyAll(
-    source: string,
-    destination: string,
-    options?: Options<CopyAllInput> & { readonly tags?: readonly string[] },
-    signal?: AbortSignal,
-  ): AsyncIterable<CopyEntry>;
-  delete(reference: string, signal?: AbortSignal): Promise<readonly string[]>;
-  get(reference: string, signal?: AbortSignal): Promise<GetOutcome>;
-}
-
-export async function createClient(options: ClientOptions): Promise<Client> {
-  const { env = {}, cwd, log = silentLog, progress = silentProgress, ...flags } = options;
-  const never = new AbortController().signal;
-  const services = await createServices({
-    env,
-    home: env["HOME"] ?? homedir(),
-    cwd,
-    userAgent: `sregistry/${VERSION}`,
+/**
+ * Reads the configuration, and opens no connection. Clients share nothing but what is on disk.
+ * @throws SregistryError CONFIG_INVALID.
+ */
+export async function createClient(options: ClientOptions = {}): Promise<Client> {
+  const { env = {}, log = silentLog, progress = silentProgress, ...more } = options;
+  const { home = env["HOME"] || homedir(), cwd = ".", ...flags } = more;
+  const directory = resolvePath(cwd);
+  const userAgent = `sregistry/${VERSION}`;
+  const session = await Session.open({
     log,
-    flags: { ...flags, libraryTyped: flags.library !== undefined },
-    signal: never,
+    progress,
+    services: (signal) =>
+      createServices({
+        ...{ env, home, cwd: directory, userAgent, log, signal },
+        flags: { ...flags, libraryTyped: flags.library !== undefined },
+      }),
   });
-  const call = (signal: AbortSignal = never): Call => ({ signal, progress, log });
+  const { store } = await session.run({}, async (services) => services);
   return {
-    pull: (name, more = {}, signal) => pull(services, { ...more, reference: parseReference(name) }, call(signal)),
-    push: (file, name, { tags, ...more } = {}, signal) => {
-      const named = tags === undefined ? {} : { tags: tags.map(parseTag) };
-      return push(services, { ...more, ...named, file, reference: parseReference(name) }, call(signal));
-    },
-    list: (pattern, signal) => list(services, parsePattern(pattern), call(signal)),
-    search: (query, more = {}, signal) => search(services, query, {}, more, call(signal)),
-    labels: (pattern, filter = {}, signal) => labels(services, parsePattern(pattern), filter, call(signal)),
-    inspect: async (image, signal) =>
-      inspect(services, await inspectTarget(cwd, image), { objects: true }, call(signal)),
-    tag: (name, tags, signal) => tag(services, parseReference(name), tags.map(parseTag), call(signal)),
-    copy: async (from, to, { tags = [], ...more } = {}, signal) => {
-      const names = { source: parseReference(from), ...parseDestination(to, tags.map(parseTag)) };
-      return copy(services, { ...more, ...names }, call(signal));
-    },
-    copyAll: (from, to, { tags, ...more } = {}, signal) => {
-      const names = { source: parseRepository(from), destination: parseRepository(to) };
-      const these = tags === undefined ? {} : { tags: tags.map(parseTag) };
-      return copyAll(services, { ...more, ...names, ...these }, call(signal));
-    },
-    delete: (name, signal) => remove(services, parseReference(name), call(signal)),
-    get: (name, signal) => get(services, { reference: parseReference(name) }, call(signal)),
-    [Symbol.asyncDispose]: () => services[Symbol.asyncDispose](),
+    pull: (name, input = {}) =>
+      session.run(input, (services, call) => pull(services, { ...input, reference: parseReference(name) }, call)),
+    push: (file, name, input = {}) =>
+      session.run(input, (services, call) => push(services, pushInput(file, name, input), call)),
+    planPush: (file, name, input = {}) =>
+      session.run(input, async (services) => {
+        const { source, metadata, references, ...plan } = await planPush(services, pushInput(file, name, input));
+        return { file: plan.file, size: source.size, metadata, references };
+      }),
+    list: (pattern, input = {}) =>
+      session.stream(input, (services, call) => listAll(services, parsePattern(pattern), call)),
+    describe: (pattern, input = {}) =>
+      session.stream(input, (services, call) => described(services, parsePattern(pattern), call)),
+    search: (query, { where, ...input } = {}) =>
+      session.stream(input, (services, call) => search(services, query, endpointPattern(where), input, call)),
+    labels: (pattern, input = {}) =>
+      session.stream(input, (services, call) => labels(services, parsePattern(pattern), input, call)),
+    inspect: (image, { objects = true, ...input } = {}) =>
+      session.run(input, async (services, call) =>
+        inspect(services, await inspectTarget(directory, image), { ...input, objects }, call),
+      ),
+    tag: (name, tags, input = {}) =>
+      session.run(input, (services, call) => tag(services, parseReference(name), tags.map(parseNewTag), call)),
+    copy: (from, to, { tags = [], ...input } = {}) =>
+      session.run(input, (services, call) => {
+        const names = { source: parseReference(from), ...parseDestination(to, tags.map(parseTag)) };
+        return copy(services, { ...input, ...names }, call);
+      }),
+    copyAll: (from, to, { tags, ...input } = {}) =>
+      session.stream(input, (services, call) => {
+        const names = { source: parseRepository(from), destination: parseRepository(to) };
+        return copyAll(services, { ...input, ...names, ...parsedTags(tags) }, call);
+      }),
+    delete: (name, { dryRun = false, ...input } = {}) =>
+      session.run(input, (services, call) => (dryRun ? planRemoval : remove)(services, parseReference(name), call)),
+    get: (name, input = {}) =>
+      session.run(input, (services, call) => get(services, { ...input, reference: parseReference(name) }, call)),
+    bcast: (name, destination, { command = ["sregistry"], ...input } = {}) =>
+      session.run(input, (services, call) =>
+        bcast(services, { ...input, command, destination, reference: parseReference(name) }, call),
+      ),
+    createCollection: (name, { private: isPrivate = false, where, ...input } = {}) =>
+      session.run(input, (services, call) =>
+        createCollection(services, { name, private: isPrivate, where: endpointPattern(where) }, call),
+      ),
+    login: (where, { username, password, ...input }) =>
+      session.change(input, async (services, call) => {
+        const host = hostOf(where);
+        return { host, ...(await login(services, { host, username, password: passwordOf(password) }, call)) };
+      }),
+    logout: (where, input = {}) =>
+      session.change(input, async (services, call) => {
+        const host = hostOf(where);
+        return { host, ...(await logout(services, host, call)) };
+      }),
+    serve: (input = {}) => session.run(input, (services, call) => startServer(session, services, input, call)),
+    cache: cacheClient(session),
+    remotes: remotesClient(session),
+    store: storeClient(session, store),
+    close: () => session.close(),
+    [Symbol.asyncDispose]: () => session.close(),
   };
+}
+
+function parsedTags(tags: readonly string[] | undefined): { readonly tags?: readonly Tag[] } {
+  return tags === undefined ? {} : { tags: tags.map(parseTag) };
+}
+
+function pushInput(file: string, name: string, { tags, ...input }: PushOptions): PushInput {
+  return { ...input, ...parsedTags(tags), file, reference: parseReference(name) };
+}
+
+async function* described(services: Services, pattern: Pattern, call: Call): AsyncGenerator<DescribedEntry> {
+  for await (const entry of list(services, pattern, call)) {
+    const description = await describeOne(services, pattern, entry, call);
+    if (description !== undefined) yield { ...entry, ...description };
+  }
+}
+
+async function startServer(
+  session: Session,
+  services: Services,
+  { listen = "127.0.0.1:0", publicRead = false, allowedHosts = [], tokens = [], tokenFile }: ServeOptions,
+  call: Call,
+): Promise<RegistryHandle> {
+  const server = await serve(
+    services,
+    { listen, publicRead, allowedHosts, tokenFile, tokens: tokens.map((token) => tokenOf(token, "tokens")) },
+    call,
+  );
+  const close = session.keep(() => server.close());
+  return { url: server.url, store: services.store, close, [Symbol.asyncDispose]: close };
 }

@@ -4,15 +4,20 @@ import type { Reference } from "../reference/reference.ts";
 import { capability } from "../registry/registry.ts";
 import type { Services } from "./services.ts";
 
-/** What `remove` would take away, tags that go with it included. @throws NOT_FOUND when there is nothing. */
-export async function planRemoval(services: Services, named: Reference, call: Call): Promise<readonly string[]> {
-  const reference = await services.place(named);
-  const registry = await services.open(reference);
-  return (await capability(registry, "deletable")(reference, call)).deleted;
+export interface DeleteOutcome {
+  /** Tags and digests that are gone, tags that went with an image included. */
+  readonly deleted: readonly string[];
 }
 
-export async function remove(services: Services, named: Reference, call: Call): Promise<readonly string[]> {
+/** What `remove` would take away, tags that go with it included. @throws NOT_FOUND when there is nothing. */
+export async function planRemoval(services: Services, named: Reference, call: Call): Promise<DeleteOutcome> {
   const reference = await services.place(named);
   const registry = await services.open(reference);
-  return (await capability(registry, "delete")(reference, call)).deleted;
+  return capability(registry, "deletable")(reference, call);
+}
+
+export async function remove(services: Services, named: Reference, call: Call): Promise<DeleteOutcome> {
+  const reference = await services.place(named);
+  const registry = await services.open(reference);
+  return capability(registry, "delete")(reference, call);
 }

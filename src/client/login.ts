@@ -3,9 +3,10 @@ import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { sameOrigin } from "../http/address.ts";
 import { verifyLogin } from "../http/login.ts";
+import { parseHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
 import { whoAmI } from "../remote/account.ts";
-import type { Secret } from "../secret.ts";
+import { Secret } from "../secret.ts";
 import { bearer } from "./bearer.ts";
 import type { Services } from "./services.ts";
 
@@ -13,6 +14,17 @@ export interface LoginInput {
   readonly host: Host;
   readonly username: string;
   readonly password: Secret;
+}
+
+/** `oras://ghcr.io`, `docker://ghcr.io` and `https://ghcr.io/` are understood as their host. */
+export function hostOf(word: string): Host {
+  return parseHost(word.replace(/^(?:oras|docker|https?):\/\//, "").replace(/\/+$/, ""));
+}
+
+/** @throws SregistryError USAGE for none. */
+export function passwordOf(text: string): Secret {
+  if (text === "") throw new SregistryError("USAGE", "the password is empty");
+  return new Secret(text);
 }
 
 /**

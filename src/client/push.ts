@@ -33,6 +33,8 @@ export interface PushPlan {
   readonly metadata: ImageMetadata | undefined;
   readonly reference: PlacedReference;
   readonly tags: readonly Tag[];
+  /** `reference` under each tag. */
+  readonly references: readonly string[];
 }
 
 export interface PushOutcome {
@@ -56,7 +58,8 @@ export async function planPush(services: Services, input: PushInput): Promise<Pu
   const placed = await services.place(input.reference);
   const tags = input.tags ?? tagsOf(placed);
   const reference = tags[0] === undefined ? placed : withTag(placed, tags[0]);
-  return { file, source, metadata, reference, tags };
+  const references = tags.map((tag) => formatReference(withTag(reference, tag)));
+  return { file, source, metadata, reference, tags, references };
 }
 
 /** `library://path:a,b` names several. */

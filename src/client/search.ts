@@ -1,16 +1,28 @@
 /** Free-text search: the endpoint's own where it has one, else the names that it lists. */
 import type { Call } from "../call.ts";
+import { SregistryError } from "../errors.ts";
 import { askedArchitecture } from "../image/architecture.ts";
 import { formatReference } from "../reference/format.ts";
-import type { Pattern } from "../reference/pattern.ts";
+import { type Pattern, parsePattern } from "../reference/pattern.ts";
 import type { Registry, SearchHit, SearchOptions } from "../registry/registry.ts";
 import { list } from "./list.ts";
 import type { Services } from "./services.ts";
+
+export type { SearchOptions } from "../registry/registry.ts";
 
 export interface SearchEntry extends Pick<SearchHit, "description" | "architecture" | "signedBy"> {
   /** As the user would write it. */
   readonly name: string;
   readonly tags: readonly string[];
+}
+
+/** `where` names an endpoint, not an image. @throws SregistryError USAGE. */
+export function endpointPattern(word: string | undefined): Pattern {
+  const { path, container, selector, ...endpoint } = parsePattern(word);
+  if (path === undefined && container === undefined && selector === undefined) return endpoint;
+  throw new SregistryError("USAGE", `${JSON.stringify(word)} is no endpoint`, {
+    hint: "write library://, library://HOST or oras://HOST; a remote's name goes with --registry",
+  });
 }
 
 /** `where`: an endpoint as `list` takes it; `{}` is the default registry. */

@@ -11,36 +11,37 @@ import { createRegistryServer } from "../server/server.ts";
 import { openUsers } from "../server/users.ts";
 import type { Services } from "./services.ts";
 
+export type { CheckReport } from "../registry/local/check.ts";
+
 export interface ServeInput {
   /** `HOST:PORT`, `[::1]:PORT` or `PORT`. */
   readonly listen: string;
   readonly publicRead: boolean;
   /** Tokens that may read and write, one a line. */
-  readonly tokenFile: string | undefined;
+  readonly tokenFile?: string | undefined;
+  /** The same as values. */
+  readonly tokens?: readonly Secret[];
   readonly allowedHosts: readonly string[];
 }
 
-/** Serves until the call's signal; `started` is told the URL. Running requests are finished first. */
-export async function serve(
-  services: Services,
-  input: ServeInput,
-  call: Call,
-  started: (url: string) => Promise<void>,
-): Promise<void> {
+export interface Serving {
+  readonly url: string;
+  /** Takes no new request, and waits some seconds for those that are running. */
+  close(): Promise<void>;
+}
+
+/** @throws SregistryError USAGE for an address that is taken, and beyond loopback without token or `publicRead`. */
+export async function serve(services: Services, input: ServeInput, call: Call): Promise<Serving> {
+  const { listen, tokenFile, tokens = [], publicRead, allowedHosts } = input;
   const server = await createRegistryServer({
     store: openStore(services.store),
-    listen: parseListen(input.listen),
-    tokens: input.tokenFile === undefined ? [] : await readTokens(input.tokenFile),
-    publicRead: input.publicRead,
-    allowedHosts: input.allowedHosts,
+    listen: parseListen(listen),
+    tokens: [...tokens, ...(tokenFile === undefined ? [] : await readTokens(tokenFile))],
+    publicRead,
+    allowedHosts,
     log: call.log,
   });
-  await started(server.url);
-  await new Promise<void>((resolve) => {
-    if (call.signal.aborted) resolve();
-    call.signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  await server.close();
+  return { url: server.url, close: () => server.close() };
 }
 
 /** @throws SregistryError USAGE for anything that is no address. */

@@ -1,7 +1,7 @@
 import { createCollection } from "../client/collection.ts";
+import { endpointPattern } from "../client/search.ts";
 import { SregistryError } from "../errors.ts";
 import type { Pattern } from "../reference/pattern.ts";
-import { endpointPattern } from "./search.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
 interface Input {

@@ -23,11 +23,11 @@ export const deleteVerb = defineVerb<Input>({
   async run({ reference, force }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     if (!force) {
-      const goes = await planRemoval(services, reference, call);
+      const { deleted: goes } = await planRemoval(services, reference, call);
       const sure = await context.terminal.prompt.confirm(`Delete ${goes.join(", ")}?`, "--force");
       if (!sure) throw new SregistryError("USAGE", `${formatReference(reference)} was not deleted: the answer was no`);
     }
-    const deleted = await remove(services, reference, call);
+    const { deleted } = await remove(services, reference, call);
     if (context.flags.json) return context.terminal.json({ deleted });
     for (const name of deleted) await context.terminal.line(name);
     return undefined;

@@ -1,10 +1,9 @@
-import { login as loginTo } from "../client/login.ts";
+import { hostOf, login as loginTo, passwordOf } from "../client/login.ts";
 import { isRemote } from "../client/remotes.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
-import { looksLikeHost, parseHost } from "../reference/host.ts";
+import { looksLikeHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
-import { Secret } from "../secret.ts";
 import { loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
 import { defineVerb } from "./verb.ts";
 
@@ -85,9 +84,8 @@ async function loginToHost(host: Host, { username, passwordStdin }: Input, conte
   const password = passwordStdin
     ? (await context.readInput()).replace(/\r?\n$/, "")
     : await prompt.password(`Password of ${user} at ${host}:`, "--password-stdin");
-  if (password === "") throw new SregistryError("USAGE", "the password is empty");
   const [services, call] = await Promise.all([context.services(), context.call()]);
-  const stored = await loginTo(services, { host, username: user, password: new Secret(password) }, call);
+  const stored = await loginTo(services, { host, username: user, password: passwordOf(password) }, call);
   const { owner } = stored;
   if (owner !== undefined && owner !== user) {
     call.log.warn(
@@ -96,9 +94,4 @@ async function loginToHost(host: Host, { username, passwordStdin }: Input, conte
   }
   call.log.info(`Login succeeded; stored in ${stored.path}`);
   if (context.flags.json) await context.terminal.json({ host, username: user, stored: stored.path });
-}
-
-/** `oras://ghcr.io`, `docker://ghcr.io` and `https://ghcr.io/` are understood as their host. */
-export function hostOf(word: string): Host {
-  return parseHost(word.replace(/^(?:oras|docker|https?):\/\//, "").replace(/\/+$/, ""));
 }

@@ -1,7 +1,6 @@
 import { logoutRemote } from "../client/accounts.ts";
-import { logout as logoutFrom } from "../client/login.ts";
+import { hostOf, logout as logoutFrom } from "../client/login.ts";
 import { isRemote } from "../client/remotes.ts";
-import { hostOf } from "./login.ts";
 import { defineVerb } from "./verb.ts";
 
 export const logout = defineVerb<{ readonly where: string | undefined }>({

@@ -1,7 +1,5 @@
-import { withTag } from "../client/placement.ts";
 import { type PushInput, type PushOutcome, planPush, push as pushImage } from "../client/push.ts";
 import { SregistryError } from "../errors.ts";
-import { formatReference } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
@@ -54,8 +52,7 @@ export const push = defineVerb<Input>({
   async run(input, context) {
     const services = await context.services();
     if (input.dryRun) {
-      const { reference, tags, source, metadata } = await planPush(services, input);
-      const references = tags.map((tag) => formatReference(withTag(reference, tag)));
+      const { references, source, metadata } = await planPush(services, input);
       if (context.flags.json) {
         return context.terminal.json({ dryRun: true, file: input.file, size: source.size, references });
       }

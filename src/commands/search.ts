@@ -1,6 +1,5 @@
-import { type SearchEntry, search as searchImages } from "../client/search.ts";
-import { SregistryError } from "../errors.ts";
-import { type Pattern, parsePattern } from "../reference/pattern.ts";
+import { endpointPattern, type SearchEntry, search as searchImages } from "../client/search.ts";
+import type { Pattern } from "../reference/pattern.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
@@ -51,15 +50,6 @@ export const search = defineVerb<Input>({
     return context.terminal.json({ query, images });
   },
 });
-
-/** `where` names an endpoint, not an image. @throws SregistryError USAGE. */
-export function endpointPattern(word: string | undefined): Pattern {
-  const { path, container, selector, ...endpoint } = parsePattern(word);
-  if (path === undefined && container === undefined && selector === undefined) return endpoint;
-  throw new SregistryError("USAGE", `${JSON.stringify(word)} is no endpoint`, {
-    hint: "write library://, library://HOST or oras://HOST; a remote's name goes with --registry",
-  });
-}
 
 async function* rows(entries: AsyncIterable<SearchEntry>): AsyncGenerator<readonly string[]> {
   for await (const { name, tags, architecture, signedBy, description } of entries) {

@@ -80,13 +80,21 @@ export const serve = defineVerb<Input>({
     const [services, call] = await Promise.all([context.services(), context.call()]);
     if (input.check) return check(services, input.dryRun, context, call);
     if (input.action.kind !== "serve") return act(services, input.action, context, call);
-    await serveStore(services, input, call, async (url) => {
-      if (context.flags.json) await context.terminal.json({ url, store: services.store });
-      else await context.terminal.line(url);
-      call.log.info(`serving ${services.store}; Ctrl-C stops`);
-    });
+    const server = await serveStore(services, input, call);
+    if (context.flags.json) await context.terminal.json({ url: server.url, store: services.store });
+    else await context.terminal.line(server.url);
+    call.log.info(`serving ${services.store}; Ctrl-C stops`);
+    await aborted(call.signal);
+    await server.close();
   },
 });
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
 
 async function check(services: Services, dryRun: boolean, { flags, terminal }: Context, call: Call): Promise<void> {
   const report = await checkEmbedded(services, !dryRun, call);

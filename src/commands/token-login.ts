@@ -1,9 +1,9 @@
 /** Logging in to a remote with a token, as Singularity asks for it. */
 import { readFile } from "node:fs/promises";
-import { loginRemote, tokenPage } from "../client/accounts.ts";
+import { loginRemote, tokenOf, tokenPage } from "../client/accounts.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
-import { Secret } from "../secret.ts";
+import type { Secret } from "../secret.ts";
 import type { Flags, OptionSpec } from "./verb.ts";
 
 export interface TokenInput {
@@ -40,14 +40,14 @@ export async function loginToRemote(name: string | undefined, input: TokenInput,
 }
 
 async function readToken(input: TokenInput, page: string, context: Context): Promise<Secret> {
-  if (input.stdin) return checked(await context.readInput(), "standard input");
-  if (input.file !== undefined) return checked(await readTokenFile(input.file), input.file);
+  if (input.stdin) return tokenOf(await context.readInput(), "standard input");
+  if (input.file !== undefined) return tokenOf(await readTokenFile(input.file), input.file);
   const { log, prompt } = context.terminal;
   if (prompt.possible) {
     log.info(`Generate an access token at ${page}, and paste it here.`);
     log.info("Token entered will be hidden for security.");
   }
-  return checked(await prompt.password("Access Token:", "--token-stdin or --token-file FILE"), "the answer");
+  return tokenOf(await prompt.password("Access Token:", "--token-stdin or --token-file FILE"), "the answer");
 }
 
 async function readTokenFile(file: string): Promise<string> {
@@ -56,14 +56,4 @@ async function readTokenFile(file: string): Promise<string> {
   } catch (cause) {
     throw new SregistryError("USAGE", `--token-file ${file} cannot be read`, { cause });
   }
-}
-
-/** One trailing newline is how a token comes out of a pipe; any other control character is no part of one. */
-function checked(text: string, where: string): Secret {
-  const token = text.replace(/\r?\n$/, "").trim();
-  if (token === "") throw new SregistryError("USAGE", `${where} holds no token`);
-  if (/[\u0000-\u0020\u007f]/.test(token)) {
-    throw new SregistryError("USAGE", `${where} holds a token with blanks or control characters in it`);
-  }
-  return new Secret(token);
 }

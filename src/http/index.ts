@@ -70,7 +70,10 @@ function lazyWire(options: TransportOptions, log: Log): Transport {
   };
   return {
     async send(request) {
-      loaded ??= load();
+      loaded ??= load().catch((error: unknown) => {
+        loaded = undefined;
+        throw error;
+      });
       return (await loaded).send(request);
     },
     async close() {

@@ -69,6 +69,8 @@ export function createOpener(endpoints: Endpoints): Opener {
     if (known !== undefined) return known;
     const registry = open(reference, oneOfTwo === undefined ? endpoints : { ...endpoints, protocolAsked: undefined });
     opened.set(key, registry);
+    // An endpoint that did not answer now may do so the next time it is asked for.
+    registry.catch(() => opened.delete(key));
     return registry;
   };
 }

@@ -1,9 +1,9 @@
 /** What a command line means, before anything is done: words and flags in, a plan out. */
 import { describe, expect, it } from "vitest";
+import { hostOf } from "../../src/client/login.ts";
 import { parseListen } from "../../src/client/serve.ts";
 import { globalFlags } from "../../src/commands/globals.ts";
 import { VERBS } from "../../src/commands/index.ts";
-import { hostOf } from "../../src/commands/login.ts";
 import { Flags } from "../../src/commands/verb.ts";
 import { parseProgram } from "../../src/program.ts";
 import { parseReference } from "../../src/reference/parse.ts";
