@@ -56,6 +56,7 @@ _sregistry_value() {
     *" --protocol") choices="auto library hmac" ;;
     *" -c" | *" --config") kind=file ;;
     *" --store") kind=directory ;;
+    *" --format") : ;;
     *" --progress") choices="auto bar plain json none" ;;
     *" --ca-file") kind=file ;;
     *" --trust-realm") : ;;
@@ -105,7 +106,7 @@ _sregistry_argument() {
 }
 
 _sregistry_flags() {
-  flags="--registry --library --protocol -c --config --store -q --quiet -v --verbose --debug --json --progress --no-color --no-input --offline --plain-http --insecure-tls --ca-file --trust-realm --parallel --timeout --authfile -h --help --version"
+  flags="--registry --library --protocol -c --config --store -q --quiet -v --verbose --debug --json --format --progress --no-color --no-input --offline --plain-http --insecure-tls --ca-file --trust-realm --parallel --timeout --authfile -h --help --version"
   case $1 in
     pull) flags="-o --output --dir -F --force --from-file --cache --no-cache --cache-only --arch $flags" ;;
     push) flags="--name --tag -U --allow-unsigned --description --dry-run --any-file --plain-manifest $flags" ;;

@@ -83,6 +83,8 @@ function __sregistry_typed
                     set skip yes
                 case '* --store'
                     set skip yes
+                case '* --format'
+                    set skip yes
                 case '* --progress'
                     set skip yes
                 case '* --ca-file'
@@ -146,6 +148,7 @@ complete -c sregistry -s q -l quiet -d 'only the answer, warnings and errors'
 complete -c sregistry -s v -l verbose -d 'say what is asked of whom, and which file a login came from'
 complete -c sregistry -l debug -d 'every request, and stack traces; secrets are redacted'
 complete -c sregistry -l json -d 'answer as one JSON document, errors too'
+complete -c sregistry -l format -x -d 'answer in this form, each row of a list on a line: \'{{.name}} {{.digest}}\', \'{{json .}}\''
 complete -c sregistry -l progress -x -a 'auto bar plain json none' -d 'how transfers show on stderr'
 complete -c sregistry -l no-color -d 'no colour (also NO_COLOR)'
 complete -c sregistry -l no-input -d 'never ask; refuse what would need an answer'

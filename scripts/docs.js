@@ -1,6 +1,6 @@
 /**
- * Writes completions/, man/ and the list of pages in package.json out of the verbs' definitions. `--check` writes nothing, and ends with 1 when a committed
- * file is not what would be written.
+ * Writes completions/, man/, schemas/ and the list of pages in package.json out of the verbs' definitions. `--check` writes
+ * nothing, and ends with 1 when a committed file is not what would be written.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -20,7 +20,10 @@ async function definitions() {
         export { VERBS } from "./src/commands/index.ts";
         export { SHELLS } from "./src/commands/completion.ts";
         export { programModel } from "./src/commands/completion/model.ts";
-        export { EXIT_STATUS } from "./src/errors.ts";`,
+        export { EXIT_STATUS } from "./src/errors.ts";
+        export { jsonSchema } from "./src/commands/schemas/json-schema.ts";
+        export { ERROR } from "./src/commands/schemas/error.ts";
+        export { PROGRESS } from "./src/commands/schemas/progress.ts";`,
       resolveDir: ROOT,
     },
     outfile: BUNDLE,
@@ -51,7 +54,7 @@ async function release() {
 
 /** @returns {Promise<Map<string, string>>} */
 async function documents() {
-  const { GLOBAL_OPTIONS, VERBS, SHELLS, programModel, EXIT_STATUS } = await definitions();
+  const { GLOBAL_OPTIONS, VERBS, SHELLS, programModel, EXIT_STATUS, ...schemas } = await definitions();
   /** @type {import("./man.js").Verb[]} */
   const verbs = [];
   for (const { name, summary, group, load } of VERBS) verbs.push({ name, summary, group, verb: await load() });
@@ -62,6 +65,9 @@ async function documents() {
   for (const [shell, name] of Object.entries(names)) files.set(`completions/${name}`, SHELLS[shell](program));
   const pages = manPages({ ...(await release()), verbs, globals: GLOBAL_OPTIONS, exits: EXIT_STATUS });
   for (const [name, text] of pages) files.set(`man/${name}`, text);
+  for (const [name, schema] of schemaFiles(verbs, schemas)) {
+    files.set(`schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`);
+  }
   const json = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   // npm links the pages that are listed; of `directories.man` it takes no notice when it installs.
   const man = [...pages.keys()].sort().map((name) => `./man/${name}`);
@@ -69,10 +75,24 @@ async function documents() {
   return files;
 }
 
+/**
+ * @param {readonly import("./man.js").Verb[]} verbs
+ * @param {any} definitions
+ * @returns {readonly (readonly [string, object])[]}
+ */
+function schemaFiles(verbs, { jsonSchema, ERROR, PROGRESS }) {
+  const answers = verbs.flatMap(({ verb }) => verb.answers);
+  return [
+    ...answers.map(({ name, command, document }) => [name, `sregistry ${command} --json`, document]),
+    ["error", "a failure, on stderr with --json", ERROR],
+    ["progress", "a line on stderr with --progress json", PROGRESS],
+  ].map(([name, title, schema]) => [name, jsonSchema(name, title, schema)]);
+}
+
 const files = await documents();
 const known = ["package.json"].concat(
   ...(await Promise.all(
-    ["completions", "man"].map(async (folder) => {
+    ["completions", "man", "schemas"].map(async (folder) => {
       await mkdir(join(ROOT, folder), { recursive: true });
       return (await readdir(join(ROOT, folder))).map((name) => `${folder}/${name}`);
     }),

@@ -5,7 +5,7 @@ import { VERBS } from "./commands/index.ts";
 import { Flags } from "./commands/verb.ts";
 import { createContext } from "./context.ts";
 import { SregistryError } from "./errors.ts";
-import { parseProgram } from "./program.ts";
+import { type Program, parseProgram } from "./program.ts";
 import { createTerminal, type Terminal } from "./terminal/terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -55,14 +55,14 @@ async function main(): Promise<void> {
   // Node would open its debugger.
   process.on("SIGUSR1", () => terminal?.status());
   let signal: AbortSignal = interruption.signal;
-  const terminalFor = (flags: Flags, signal: AbortSignal): Promise<Terminal> =>
-    createTerminal({ stdin, stdout, stderr }, { ...globalFlags(flags), env, signal });
+  const terminalFor = (flags: Flags, signal: AbortSignal, render?: Program["render"]): Promise<Terminal> =>
+    createTerminal({ stdin, stdout, stderr }, { ...globalFlags(flags), env, signal, render });
   try {
     const columns = stdout.columns ?? 80;
     const program = await parseProgram({ argv: argv.slice(2), env, version: VERSION, columns });
     const flags = globalFlags(program.flags);
     signal = withTimeout(interruption.signal, flags.timeout);
-    terminal = await terminalFor(program.flags, signal);
+    terminal = await terminalFor(program.flags, signal, program.render);
     await using context = createContext({
       flags,
       env,
@@ -80,7 +80,7 @@ async function main(): Promise<void> {
   } catch (error) {
     const failure = asFailure(error, signal);
     process.exitCode = failure.exitStatus;
-    terminal ??= await terminalFor(rawFlags(argv), interruption.signal);
+    terminal ??= await terminalFor(rawFlags(argv, env), interruption.signal);
     await terminal.failure(failure);
   }
   await terminal.flush();
@@ -115,9 +115,11 @@ function asFailure(error: unknown, { reason, aborted }: AbortSignal): SregistryE
 }
 
 /** How to print when the command line could not be parsed. */
-function rawFlags(argv: readonly string[]): Flags {
+function rawFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Flags {
   const names = ["json", "debug", "quiet", "no-color"] as const;
-  return new Flags(new Map(names.map((name) => [name, argv.includes(`--${name}`)])));
+  const values = new Map<string, unknown>(names.map((name) => [name, argv.includes(`--${name}`)]));
+  const progress = /(?:^| )--progress[ =](\S+)/.exec(argv.join(" "))?.[1] ?? env["SREGISTRY_PROGRESS"];
+  return new Flags(values.set("progress", progress));
 }
 
 await main();

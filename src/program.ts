@@ -2,9 +2,11 @@
 import { Command, CommanderError, Help, Option } from "commander";
 import type { Environment } from "./client/services.ts";
 import { asksForWords, wordsCommand } from "./commands/completion/line.ts";
-import { GLOBAL_OPTIONS } from "./commands/globals.ts";
+import type { Format } from "./commands/format.ts";
+import { GLOBAL_OPTIONS, globalFlags } from "./commands/globals.ts";
 import { VERBS, type VerbEntry } from "./commands/index.ts";
 import { insteadOf } from "./commands/old-verbs.ts";
+import type { Answer } from "./commands/schemas/schema.ts";
 import { type AnyVerb, Flags, type OptionSpec } from "./commands/verb.ts";
 import type { Context } from "./context.ts";
 import { SregistryError } from "./errors.ts";
@@ -12,6 +14,8 @@ import { SregistryError } from "./errors.ts";
 export interface Program {
   /** The flags as far as they could be read; how to print depends on them even when parsing failed. */
   readonly flags: Flags;
+  /** What --format makes of the answer. */
+  readonly render: Format | undefined;
   /** What to do. */
   readonly run: (context: Context) => Promise<void>;
 }
@@ -35,7 +39,7 @@ export async function parseProgram(input: ProgramInput): Promise<Program> {
     return await parseCommand(input);
   } catch (error) {
     if (!asksForWords(input.argv)) throw error;
-    return { flags: new Flags(new Map()), run: async () => undefined };
+    return { flags: new Flags(new Map()), render: undefined, run: async () => undefined };
   }
 }
 
@@ -46,9 +50,10 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
   root.hook("preSubcommand", async (_root, command) => {
     const entry = VERBS.find(({ name }) => name === command.name());
     if (entry === undefined) return;
-    configureVerb(command, await entry.load(), (verb, words, local) => {
+    configureVerb(command, await entry.load(), async (verb, words, local) => {
       const flags = readFlags([...GLOBAL_OPTIONS, ...verb.options], { ...root.opts(), ...local }, input.env);
-      parsed = { flags, run: verb.prepare(words, flags) };
+      const { answer, run } = verb.prepare(words, flags);
+      parsed = { flags, render: await rendering(flags, answer), run };
     });
   });
   for (const entry of VERBS) root.addCommand(verbStub(root, entry));
@@ -64,9 +69,19 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
   return parsed ?? printing(root.helpInformation(), input.env);
 }
 
+/** @throws SregistryError USAGE for a template that does not fit the answer. A variable is not meant for verbs without fields. */
+async function rendering(flags: Flags, answer: Answer | undefined): Promise<Format | undefined> {
+  const { format } = globalFlags(flags);
+  if (format === undefined) return undefined;
+  if (answer !== undefined) return (await import("./commands/format.ts")).formatFor(format, answer);
+  if (!flags.typed("format")) return undefined;
+  throw new SregistryError("USAGE", "--format does not go with this verb: its answer has no fields");
+}
+
 function printing(text: string, env: Environment): Program {
   return {
     flags: readFlags(GLOBAL_OPTIONS, {}, env),
+    render: undefined,
     run: (context) => context.terminal.block(text),
   };
 }
@@ -120,7 +135,7 @@ function verbStub(root: Command, entry: VerbEntry): Command {
     .helpCommand(false);
 }
 
-type Accept = (verb: AnyVerb, words: readonly string[], options: Record<string, unknown>) => void;
+type Accept = (verb: AnyVerb, words: readonly string[], local: Record<string, unknown>) => Promise<void>;
 
 function configureVerb(command: Command, verb: AnyVerb, accept: Accept): void {
   for (const { name, description } of verb.arguments) command.argument(name, description);
@@ -133,7 +148,7 @@ function configureVerb(command: Command, verb: AnyVerb, accept: Accept): void {
       .slice(0, -2)
       .flat()
       .filter((word): word is string => typeof word === "string");
-    accept(verb, words, command.opts());
+    return accept(verb, words, command.opts());
   });
 }
 

@@ -1,6 +1,7 @@
 import { answerOnNode, bcast as bcastImage } from "../client/bcast.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
+import { BCAST } from "./schemas/bcast.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
@@ -38,6 +39,7 @@ export const bcast = defineVerb<Input>({
       says: "in a batch script",
     },
   ],
+  answers: [BCAST],
   parse(words, flags) {
     const errand = flags.text("on-node");
     if (errand !== undefined) return errand;
@@ -61,7 +63,7 @@ export const bcast = defineVerb<Input>({
     if (outcome.job !== null && outcome.outcome === "present") {
       call.log.info(`${outcome.path} holds this image on every node already; nothing was sent`);
     }
-    if (context.flags.json) return context.terminal.json({ ...outcome });
+    if (context.flags.structured) return context.terminal.document({ ...outcome });
     return context.terminal.line(outcome.path);
   },
 });

@@ -12,10 +12,19 @@ import {
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { formatSize } from "../terminal/units.ts";
+import { CACHE_CLEAN, CACHE_LIST, CACHE_PATH, CACHE_PRUNE, CACHE_VERIFY } from "./schemas/cache.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
 const ACTIONS = ["path", "list", "verify", "prune", "clean"] as const;
 type Action = (typeof ACTIONS)[number];
+
+const ANSWERS = {
+  path: CACHE_PATH,
+  list: CACHE_LIST,
+  verify: CACHE_VERIFY,
+  prune: CACHE_PRUNE,
+  clean: CACHE_CLEAN,
+};
 
 interface Input {
   readonly action: Action;
@@ -48,6 +57,8 @@ export const cache = defineVerb<Input>({
     { command: "sregistry cache prune --max-size 200GiB --older-than 60d", says: "least recently used first" },
     { command: "sregistry cache verify", says: "hashes everything; what is damaged is removed" },
   ],
+  answers: Object.values(ANSWERS),
+  answer: ({ action }) => ANSWERS[action],
   parse(words, flags) {
     const word = requireWord(words, 0, "what to do with the cache");
     const action = ACTIONS.find((one) => one === word);
@@ -62,7 +73,7 @@ export const cache = defineVerb<Input>({
     switch (action) {
       case "path": {
         const directory = await cacheDirectory(await context.services());
-        return context.flags.json ? context.terminal.json({ directory }) : context.terminal.line(directory);
+        return context.flags.structured ? context.terminal.document({ directory }) : context.terminal.line(directory);
       }
       case "list":
         return list(context);
@@ -79,7 +90,7 @@ export const cache = defineVerb<Input>({
 
 async function list({ services, terminal, flags }: Context): Promise<void> {
   const listing = await listCache(await services());
-  if (flags.json) return terminal.json({ ...listing });
+  if (flags.structured) return terminal.document({ ...listing });
   const size = (bytes: number): string => (terminal.out.isTerminal ? formatSize(bytes) : String(bytes));
   await terminal.table(
     ["DIGEST", "SIZE", "USED", "REFERENCE"],
@@ -89,7 +100,7 @@ async function list({ services, terminal, flags }: Context): Promise<void> {
 
 async function verify({ services, call, terminal, flags }: Context): Promise<void> {
   const found = await verifyCache(await services(), await call());
-  if (flags.json) await terminal.json({ ...found });
+  if (flags.structured) await terminal.document({ ...found });
   else {
     const rows = [
       ...found.intact.map((path) => ["intact", path]),
@@ -117,11 +128,11 @@ async function report(
 ): Promise<void> {
   const { log } = await context.call();
   const size = removed.reduce((sum, entry) => sum + entry.size, 0);
-  if (context.flags.json) {
+  if (context.flags.structured) {
     const shown = (entries: Pruned["removed"]) =>
       entries.map(({ digest, path, size: bytes }) => ({ digest, path, size: bytes }));
     const stayed = { kept: shown(kept), justUsed: shown(justUsed) };
-    await context.terminal.json({ dryRun, removed: shown(removed), size, ...stayed, leftovers });
+    await context.terminal.document({ dryRun, removed: shown(removed), size, ...stayed, leftovers });
   } else for (const { path } of removed) await context.terminal.line(path);
   const files = `${leftovers.length} file${leftovers.length === 1 ? "" : "s"}`;
   const rest = leftovers.length === 0 ? "" : `, and ${files} of downloads that nobody goes on with`;

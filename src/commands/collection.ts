@@ -2,6 +2,7 @@ import { createCollection } from "../client/collection.ts";
 import { endpointPattern } from "../client/search.ts";
 import { SregistryError } from "../errors.ts";
 import type { Pattern } from "../reference/pattern.ts";
+import { COLLECTION_CREATE } from "./schemas/collection.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
 interface Input {
@@ -25,6 +26,7 @@ export const collection = defineVerb<Input>({
     { command: "sregistry collection create dinosaur", says: "at the default registry" },
     { command: "sregistry collection create lab --private", says: "one that others do not see" },
   ],
+  answers: [COLLECTION_CREATE],
   parse(words, flags) {
     const action = requireWord(words, 0, "what to do with a collection");
     if (action !== "create") {
@@ -39,7 +41,7 @@ export const collection = defineVerb<Input>({
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const made = await createCollection(services, input, call);
     if (made.name !== input.name) call.log.info(`the registry calls it ${made.name}`);
-    if (context.flags.json) return context.terminal.json({ collection: made });
+    if (context.flags.structured) return context.terminal.document({ collection: made });
     return context.terminal.line(made.name);
   },
 });

@@ -66,6 +66,7 @@ export const completion = defineVerb<Input>({
     { command: "source <(sregistry completion zsh)", says: "in ~/.zshrc, behind compinit" },
     { command: "sregistry completion fish > ~/.config/fish/completions/sregistry.fish", says: "once" },
   ],
+  answers: [],
   parse([shell = "", kind = "", typed = "", ...line], flags) {
     const patience = milliseconds(flags.text("answer-within"));
     if (shell === "words") return { kind, typed, line, patience };

@@ -8,6 +8,7 @@ import { repositoryName } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { CopySummary } from "./copy-summary.ts";
+import { COPY, COPY_ALL } from "./schemas/copy.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
 type Input =
@@ -50,6 +51,8 @@ export const copy = defineVerb<Input>({
     },
     { command: "sregistry copy --all oras://ghcr.io/lab/blast oras://mirror.example/lab/blast", says: "a mirror" },
   ],
+  answers: [COPY, COPY_ALL],
+  answer: ({ kind }) => (kind === "one" ? COPY : COPY_ALL),
   parse(words, flags) {
     const from = requireWord(words, 0, "the image to copy");
     const to = requireWord(words, 1, "where to copy it");
@@ -82,7 +85,8 @@ async function runOne(input: CopyInput, services: Services, { flags, terminal }:
   const outcome = await copyImage(services, input, call);
   const { source, references, pinned } = outcome;
   const names = references.length === 0 ? [repositoryName(input.destination)] : references;
-  if (flags.json) return terminal.json({ ...(input.dryRun === true ? { dryRun: true } : {}), ...shown(outcome) });
+  if (flags.structured)
+    return terminal.document({ ...(input.dryRun === true ? { dryRun: true } : {}), ...shown(outcome) });
   if (input.dryRun === true) {
     const words = outcome.outcome === "same" ? "is already at" : "would be copied to";
     for (const name of names) await terminal.line(`${source} ${words} ${name}`);
@@ -100,13 +104,13 @@ async function runAll(
 ): Promise<void> {
   const summary = new CopySummary();
   const entries = copyAll(services, input, call);
-  if (flags.json) {
+  if (flags.structured) {
     const images: Record<string, unknown>[] = [];
     for await (const entry of entries) {
       summary.add(entry);
       images.push(entryShown(entry));
     }
-    await terminal.json({ ...(input.dryRun === true ? { dryRun: true } : {}), images, summary: summary.counts });
+    await terminal.document({ ...(input.dryRun === true ? { dryRun: true } : {}), images, summary: summary.counts });
   } else {
     await terminal.table(["TAG", "RESULT", "REFERENCE"], rows(entries, summary, call));
   }

@@ -3,6 +3,7 @@ import { SregistryError } from "../errors.ts";
 import { formatReference } from "../reference/format.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
+import { DELETE } from "./schemas/delete.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
 interface Input {
@@ -17,6 +18,7 @@ export const deleteVerb = defineVerb<Input>({
     { command: "sregistry delete lab/tool:1.0", says: "asks yes or no first" },
     { command: "sregistry delete lab/tool:1.0 --force", says: "in a script" },
   ],
+  answers: [DELETE],
   parse(words, flags) {
     return { reference: parseReference(requireWord(words, 0, "the image to delete")), force: flags.on("force") };
   },
@@ -28,7 +30,7 @@ export const deleteVerb = defineVerb<Input>({
       if (!sure) throw new SregistryError("USAGE", `${formatReference(reference)} was not deleted: the answer was no`);
     }
     const { deleted } = await remove(services, reference, call);
-    if (context.flags.json) return context.terminal.json({ deleted });
+    if (context.flags.structured) return context.terminal.document({ deleted });
     for (const name of deleted) await context.terminal.line(name);
     return undefined;
   },

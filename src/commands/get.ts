@@ -1,6 +1,7 @@
 import { get as getImage } from "../client/get.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
+import { GET } from "./schemas/get.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
@@ -16,6 +17,7 @@ export const get = defineVerb<Input>({
     { command: "singularity exec $(sregistry get lab/tool:1.0) tool", says: "fetched once, then from the cache" },
     { command: "sregistry get --offline lab/tool:1.0", says: "on a node without internet" },
   ],
+  answers: [GET],
   parse(words, flags) {
     const architecture = flags.text("arch");
     const reference = parseReference(requireWord(words, 0, "the image"));
@@ -24,7 +26,7 @@ export const get = defineVerb<Input>({
   async run(input, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const outcome = await getImage(services, input, call);
-    if (context.flags.json) return context.terminal.json({ ...outcome });
+    if (context.flags.structured) return context.terminal.document({ ...outcome });
     return context.terminal.line(outcome.path);
   },
 });

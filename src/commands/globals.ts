@@ -27,6 +27,10 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { flags: "--debug", description: "every request, and stack traces; secrets are redacted" },
   { flags: "--json", description: "answer as one JSON document, errors too" },
   {
+    flags: "--format <template>",
+    description: "answer in this form, each row of a list on a line: '{{.name}} {{.digest}}', '{{json .}}'",
+  },
+  {
     flags: "--progress <mode>",
     description: "how transfers show on stderr",
     choices: ["auto", "bar", "plain", "json", "none"],
@@ -63,6 +67,9 @@ export interface GlobalFlags {
   readonly verbose: boolean;
   readonly debug: boolean;
   readonly json: boolean;
+  readonly format: string | undefined;
+  /** The answer is a document: as JSON, or what --format makes of it. */
+  readonly structured: boolean;
   readonly progress: ProgressMode;
   readonly colour: boolean;
   readonly input: boolean;
@@ -78,6 +85,7 @@ export interface GlobalFlags {
 }
 
 export function globalFlags(flags: Flags): GlobalFlags {
+  const form = answerForm(flags);
   return {
     registry: flags.text("registry"),
     library: flags.text("library"),
@@ -88,7 +96,8 @@ export function globalFlags(flags: Flags): GlobalFlags {
     quiet: flags.on("quiet"),
     verbose: flags.on("verbose"),
     debug: flags.on("debug"),
-    json: flags.on("json"),
+    ...form,
+    structured: form.json || form.format !== undefined,
     progress: progressMode(flags.text("progress")),
     colour: !flags.on("no-color"),
     input: !flags.on("no-input"),
@@ -101,6 +110,18 @@ export function globalFlags(flags: Flags): GlobalFlags {
     timeout: flags.duration("timeout"),
     authfile: flags.text("authfile"),
   };
+}
+
+/** What is typed counts before what a variable says. @throws SregistryError USAGE for both. */
+function answerForm(flags: Flags): Pick<GlobalFlags, "json" | "format"> {
+  const [json, format] = [flags.on("json"), flags.text("format")];
+  if (!json || format === undefined) return { json, format };
+  if (flags.typed("json") !== flags.typed("format")) {
+    return flags.typed("json") ? { json, format: undefined } : { json: false, format };
+  }
+  throw new SregistryError("USAGE", "--json and --format are two forms of one answer", {
+    hint: "leave one of them out; --format '{{json .}}' is one JSON text a row",
+  });
 }
 
 /** @throws SregistryError USAGE. */

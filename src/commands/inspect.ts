@@ -2,6 +2,7 @@ import { type Inspection, inspect as inspectImage, inspectTarget } from "../clie
 import type { Terminal } from "../terminal/terminal.ts";
 import { formatSize } from "../terminal/units.ts";
 import { partText, writeMetadata } from "./metadata-text.ts";
+import { INSPECT, INSPECT_PARTS } from "./schemas/inspect.ts";
 import { ARCHITECTURE_OPTION, METADATA_OPTIONS, METADATA_PARTS, type MetadataPart, metadataParts } from "./shared.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
@@ -19,6 +20,8 @@ export const inspect = defineVerb<Input>({
     { command: "sregistry inspect oras://ghcr.io/org/tool:1.0", says: "an image at a registry" },
     { command: "sregistry inspect lab/tool:1.0 -d > tool.def", says: "one part alone, as it is" },
   ],
+  answers: [INSPECT, INSPECT_PARTS],
+  answer: ({ parts }) => (parts.length === 0 ? INSPECT : INSPECT_PARTS),
   parse(words, flags) {
     const architecture = flags.text("arch");
     const word = requireWord(words, 0, "the image to inspect");
@@ -31,7 +34,7 @@ export const inspect = defineVerb<Input>({
     const options = { objects, ...(architecture === undefined ? {} : { architecture }) };
     const inspection = await inspectImage(services, target, options, call);
     const { terminal, flags } = context;
-    if (flags.json) return terminal.json(document(inspection, parts));
+    if (flags.structured) return terminal.document(document(inspection, parts));
     const [only] = parts;
     if (parts.length === 1 && only !== undefined) return terminal.block(partText(inspection.metadata, only));
     if (parts.length > 1) return writeMetadata(terminal, inspection.metadata, parts, "");

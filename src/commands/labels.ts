@@ -1,5 +1,6 @@
 import { labels as allLabels, type LabelEntry, type LabelFilter } from "../client/labels.ts";
 import { type Pattern, parsePattern } from "../reference/pattern.ts";
+import { LABELS } from "./schemas/labels.ts";
 import { defineVerb } from "./verb.ts";
 
 interface Input {
@@ -18,6 +19,7 @@ export const labels = defineVerb<Input>({
     { command: "sregistry labels --key maintainer --value vanessasaur", says: "who has exactly that" },
     { command: "sregistry labels lab/tool:1.0", says: "of one image" },
   ],
+  answers: [LABELS],
   parse(words, flags) {
     const key = flags.text("key");
     const value = flags.text("value");
@@ -27,10 +29,10 @@ export const labels = defineVerb<Input>({
   async run({ pattern, filter }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const entries = allLabels(services, pattern, filter, call);
-    if (!context.flags.json) return context.terminal.table(["KEY", "VALUE", "IMAGE"], rows(entries));
+    if (!context.flags.structured) return context.terminal.table(["KEY", "VALUE", "IMAGE"], rows(entries));
     const found: LabelEntry[] = [];
     for await (const entry of entries) found.push(entry);
-    return context.terminal.json({ labels: found });
+    return context.terminal.document({ labels: found });
   },
 });
 

@@ -2,6 +2,7 @@ import { type Description, describeOne, type EmptyCollection, type ListEntry, li
 import type { Context } from "../context.ts";
 import { type Pattern, parsePattern } from "../reference/pattern.ts";
 import { writeMetadata } from "./metadata-text.ts";
+import { LIST } from "./schemas/list.ts";
 import { METADATA_OPTIONS, type MetadataPart, metadataParts } from "./shared.ts";
 import { defineVerb } from "./verb.ts";
 
@@ -24,6 +25,7 @@ export const list = defineVerb<Input>({
     { command: "sregistry list dinosaur/tacos:delicious -e -r -t -d -l", says: "with all it says of itself" },
     { command: "sregistry list oras://127.0.0.1:5000", says: "at an OCI registry" },
   ],
+  answers: [LIST],
   parse: (words, flags) => ({ pattern: parsePattern(words[0]), parts: metadataParts(flags) }),
   async run({ pattern, parts }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
@@ -34,14 +36,14 @@ export const list = defineVerb<Input>({
 });
 
 async function listNames(entries: AsyncIterable<Entry>, { flags, terminal }: Context): Promise<void> {
-  if (!flags.json) return terminal.table(["NAME"], namesOf(entries));
+  if (!flags.structured) return terminal.table(["NAME"], namesOf(entries));
   const containers: { readonly name: string }[] = [];
   const empty: string[] = [];
   for await (const entry of entries) {
     if ("collection" in entry) empty.push(entry.collection);
     else containers.push({ name: entry.name });
   }
-  return terminal.json({ containers, ...emptyCollections(empty) });
+  return terminal.document({ containers, ...emptyCollections(empty) });
 }
 
 /** Absent where there is none. */
@@ -63,14 +65,14 @@ async function listDescribed(
   const empty: string[] = [];
   for await (const entry of entries) {
     if ("collection" in entry) {
-      if (flags.json) empty.push(entry.collection);
+      if (flags.structured) empty.push(entry.collection);
       else await terminal.title(entry.name);
       continue;
     }
     const described = await describeEntry(entry);
     if (described === undefined) continue;
     const { image, metadata } = described;
-    if (flags.json) {
+    if (flags.structured) {
       const { size, digest } = image;
       const shown = Object.fromEntries(parts.map((part) => [part, metadata[part] ?? null]));
       containers.push({ name: entry.name, size, digest, architecture: metadata.architecture, ...shown });
@@ -79,5 +81,5 @@ async function listDescribed(
     await terminal.title(entry.name);
     await writeMetadata(terminal, metadata, parts, "  ");
   }
-  if (flags.json) await terminal.json({ containers, ...emptyCollections(empty) });
+  if (flags.structured) await terminal.document({ containers, ...emptyCollections(empty) });
 }

@@ -4,6 +4,7 @@ import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { looksLikeHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
+import { LOGIN } from "./schemas/login.ts";
 import { loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
 import { defineVerb } from "./verb.ts";
 
@@ -39,6 +40,7 @@ export const login = defineVerb<Input>({
     { command: "echo $TOKEN | sregistry login ghcr.io -u me --password-stdin", says: "in a script" },
     { command: "sregistry login DinosaurCloud --token-file token", says: "a remote of remote.yaml" },
   ],
+  answers: [LOGIN],
   parse(words, flags) {
     const [where] = words;
     if (flags.text("password") !== undefined) {
@@ -59,7 +61,8 @@ export const login = defineVerb<Input>({
   async run(input, context) {
     const { where } = input;
     if (where === undefined || (await isRemote(await context.services(), where))) {
-      return loginToRemote(where, input.token, context);
+      const kept = await loginToRemote(where, input.token, context);
+      return context.flags.structured ? context.terminal.document({ ...kept }) : undefined;
     }
     if (!looksLikeHost(where) && !where.includes("://")) {
       throw new SregistryError("NOT_FOUND", `${where} is not a remote, and not written like a host`, {
@@ -93,5 +96,5 @@ async function loginToHost(host: Host, { username, passwordStdin }: Input, conte
     );
   }
   call.log.info(`Login succeeded; stored in ${stored.path}`);
-  if (context.flags.json) await context.terminal.json({ host, username: user, stored: stored.path });
+  if (context.flags.structured) await context.terminal.document({ host, username: user, stored: stored.path });
 }

@@ -1,6 +1,7 @@
 import { logoutRemote } from "../client/accounts.ts";
 import { hostOf, logout as logoutFrom } from "../client/login.ts";
 import { isRemote } from "../client/remotes.ts";
+import { LOGOUT } from "./schemas/login.ts";
 import { defineVerb } from "./verb.ts";
 
 export const logout = defineVerb<{ readonly where: string | undefined }>({
@@ -16,17 +17,18 @@ export const logout = defineVerb<{ readonly where: string | undefined }>({
     { command: "sregistry logout ghcr.io", says: "forget the login" },
     { command: "sregistry logout DinosaurCloud", says: "forget a remote's token" },
   ],
+  answers: [LOGOUT],
   parse: (words) => ({ where: words[0] }),
   async run({ where }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     if (where === undefined || (await isRemote(services, where))) {
       const { remote, path } = await logoutRemote(services, where, call);
       call.log.info("Logout succeeded");
-      return context.flags.json ? context.terminal.json({ remote, removed: path }) : undefined;
+      return context.flags.structured ? context.terminal.document({ remote, removed: path }) : undefined;
     }
     const host = hostOf(where);
     const removed = await logoutFrom(services, host, call);
     call.log.info(`Removed the login for ${host} from ${removed.path}`);
-    return context.flags.json ? context.terminal.json({ host, removed: removed.path }) : undefined;
+    return context.flags.structured ? context.terminal.document({ host, removed: removed.path }) : undefined;
   },
 });

@@ -3,6 +3,7 @@ import { type PullInput, type PullOutcome, pull as pullImage } from "../client/p
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
+import { PULL } from "./schemas/pull.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
 import { defineVerb, type Flags } from "./verb.ts";
 
@@ -39,6 +40,7 @@ export const pull = defineVerb<Input>({
     { command: "sregistry pull --from-file images.txt --dir images", says: "many at once" },
     { command: "sregistry pull --cache-only --from-file images.txt", says: "fetched ahead, for jobs without internet" },
   ],
+  answers: [PULL],
   parse(words, flags) {
     const common = commonInput(flags);
     const fromFile = flags.text("from-file");
@@ -66,9 +68,9 @@ export const pull = defineVerb<Input>({
       outcomes.push(outcome);
       if (outcome.outcome === "present" && input.cache !== "only")
         call.log.info(`${outcome.path} holds this image already; nothing to download`);
-      if (!context.flags.json) await context.terminal.line(outcome.path);
+      if (!context.flags.structured) await context.terminal.line(outcome.path);
     }
-    if (context.flags.json) await context.terminal.json({ images: outcomes });
+    if (context.flags.structured) await context.terminal.document({ images: outcomes });
   },
 });
 

@@ -5,6 +5,7 @@ import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
 import type { Tag } from "../reference/reference.ts";
 import { formatSize } from "../terminal/units.ts";
+import { PUSH, PUSH_DRY_RUN } from "./schemas/push.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
 type Quota = NonNullable<PushOutcome["quota"]>;
@@ -36,6 +37,8 @@ export const push = defineVerb<Input>({
     { command: "sregistry push tool.sif oras://ghcr.io/org/tool:1.0", says: "to an OCI registry" },
     { command: "sregistry push tool.sif lab/tool --tag 1.0 --tag latest", says: "two tags, sent once" },
   ],
+  answers: [PUSH, PUSH_DRY_RUN],
+  answer: ({ dryRun }) => (dryRun ? PUSH_DRY_RUN : PUSH),
   parse(words, flags) {
     const file = requireWord(words, 0, "the file to push");
     const named = words[1] ?? flags.text("name");
@@ -53,8 +56,8 @@ export const push = defineVerb<Input>({
     const services = await context.services();
     if (input.dryRun) {
       const { references, source, metadata } = await planPush(services, input);
-      if (context.flags.json) {
-        return context.terminal.json({ dryRun: true, file: input.file, size: source.size, references });
+      if (context.flags.structured) {
+        return context.terminal.document({ dryRun: true, file: input.file, size: source.size, references });
       }
       const what = metadata === undefined ? "file" : `${metadata.architecture ?? "unknown architecture"} image`;
       for (const name of references)
@@ -66,7 +69,7 @@ export const push = defineVerb<Input>({
     if (outcome.transfer === "present") call.log.info("the registry holds this image already; only names were set");
     if (outcome.quota !== undefined) call.log.info(quotaWords(outcome.quota));
     if (outcome.page !== undefined) call.log.info(`Container URL: ${outcome.page}`);
-    if (context.flags.json) return context.terminal.json({ ...outcome });
+    if (context.flags.structured) return context.terminal.document({ ...outcome });
     return context.terminal.line(outcome.pinned);
   },
 });

@@ -3,19 +3,28 @@ import { addRemote, listRemotes, removeRemote, useRemote } from "../client/remot
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { remoteTables, statusTable } from "./remote-text.ts";
-import { loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
+import { REMOTE_LOGIN, REMOTE_LOGOUT } from "./schemas/login.ts";
+import {
+  REMOTE_ADD,
+  REMOTE_LIST,
+  REMOTE_PASSWORD,
+  REMOTE_REMOVE,
+  REMOTE_STATUS,
+  REMOTE_USE,
+} from "./schemas/remote.ts";
+import { type KeptToken, loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
-/** What each action takes: the least and the most words behind it. */
+/** What each action takes, the least and the most words behind it, and answers. */
 const ACTIONS = {
-  add: { least: 2, most: 2, usage: "sregistry remote add NAME URI" },
-  list: { least: 0, most: 0, usage: "sregistry remote list" },
-  use: { least: 1, most: 1, usage: "sregistry remote use NAME" },
-  remove: { least: 1, most: 1, usage: "sregistry remote remove NAME" },
-  login: { least: 0, most: 1, usage: "sregistry remote login [NAME]" },
-  logout: { least: 0, most: 1, usage: "sregistry remote logout [NAME]" },
-  status: { least: 0, most: 1, usage: "sregistry remote status [NAME]" },
-  "get-login-password": { least: 0, most: 0, usage: "sregistry remote get-login-password" },
+  add: { least: 2, most: 2, usage: "sregistry remote add NAME URI", answer: REMOTE_ADD },
+  list: { least: 0, most: 0, usage: "sregistry remote list", answer: REMOTE_LIST },
+  use: { least: 1, most: 1, usage: "sregistry remote use NAME", answer: REMOTE_USE },
+  remove: { least: 1, most: 1, usage: "sregistry remote remove NAME", answer: REMOTE_REMOVE },
+  login: { least: 0, most: 1, usage: "sregistry remote login [NAME]", answer: REMOTE_LOGIN },
+  logout: { least: 0, most: 1, usage: "sregistry remote logout [NAME]", answer: REMOTE_LOGOUT },
+  status: { least: 0, most: 1, usage: "sregistry remote status [NAME]", answer: REMOTE_STATUS },
+  "get-login-password": { least: 0, most: 0, usage: "sregistry remote get-login-password", answer: REMOTE_PASSWORD },
 } as const;
 
 type Action = keyof typeof ACTIONS;
@@ -61,6 +70,8 @@ export const remote = defineVerb<Input>({
     { command: "sregistry remote use lab", says: "where names without scheme belong from now on" },
     { command: "sregistry remote status", says: "does it answer, and who is logged in" },
   ],
+  answers: Object.values(ACTIONS).map(({ answer }) => answer),
+  answer: ({ action }) => ACTIONS[action].answer,
   parse(words, flags) {
     const action = requireWord(words, 0, "what to do with remotes");
     if (!isAction(action)) {
@@ -79,8 +90,8 @@ export const remote = defineVerb<Input>({
         return add(input, context);
       case "list": {
         const remotes = await listRemotes(services, call);
-        return context.flags.json
-          ? context.terminal.json({ ...remotes })
+        return context.flags.structured
+          ? context.terminal.document({ ...remotes })
           : context.terminal.block(remoteTables(remotes));
       }
       case "use":
@@ -93,16 +104,20 @@ export const remote = defineVerb<Input>({
         call.log.info(`It was the active remote. The default registry is now: ${registry}`);
         return call.log.info("Another one: sregistry remote use NAME");
       }
-      case "login":
-        return loginToRemote(input.words[0], input.token, context);
+      case "login": {
+        const kept = await loginToRemote(input.words[0], input.token, context);
+        return context.flags.structured ? context.terminal.document({ ...kept }) : undefined;
+      }
       case "logout": {
-        const { path } = await logoutRemote(services, input.words[0], call);
-        return done(context, { path }, "Logout succeeded");
+        const { remote: from, path } = await logoutRemote(services, input.words[0], call);
+        return done(context, { remote: from, removed: path }, "Logout succeeded");
       }
       case "status":
         return status(input.words[0], context);
-      case "get-login-password":
-        return context.terminal.line((await loginPassword(services, call)).reveal());
+      case "get-login-password": {
+        const password = (await loginPassword(services, call)).reveal();
+        return context.flags.structured ? context.terminal.document({ password }) : context.terminal.line(password);
+      }
     }
   },
 });
@@ -133,18 +148,19 @@ async function add({ words, insecure, login, makeActive, token }: Input, context
   const [name = "", uri = ""] = words;
   const [services, call] = await Promise.all([context.services(), context.call()]);
   const { takesToken } = await addRemote(services, { name, uri, insecure, makeActive }, call);
-  await done(context, { added: name }, `Remote "${name}" added.`);
-  if (!takesToken || !login) return;
-  if (context.terminal.prompt.possible || token.stdin || token.file !== undefined) {
-    return loginToAdded(name, token, context);
+  call.log.info(`Remote "${name}" added.`);
+  const there = context.terminal.prompt.possible || token.stdin || token.file !== undefined;
+  const kept = takesToken && login && there ? await loginToAdded(name, token, context) : undefined;
+  if (takesToken && login && !there) {
+    call.log.info(`Nobody is there to paste a token; log in with: sregistry remote login ${name} --token-stdin`);
   }
-  call.log.info(`Nobody is there to paste a token; log in with: sregistry remote login ${name} --token-stdin`);
+  if (context.flags.structured) await context.terminal.document({ added: name, stored: kept?.stored ?? null });
 }
 
 /** What fails here leaves a remote that was not there before, so that the same command would fail for another reason. */
-async function loginToAdded(name: string, token: TokenInput, context: Context): Promise<void> {
+async function loginToAdded(name: string, token: TokenInput, context: Context): Promise<KeptToken> {
   try {
-    await loginToRemote(name, token, context);
+    return await loginToRemote(name, token, context);
   } catch (error) {
     if (!(error instanceof SregistryError)) throw error;
     const { code, message, status } = error;
@@ -158,7 +174,7 @@ async function loginToAdded(name: string, token: TokenInput, context: Context): 
 
 async function status(name: string | undefined, { services, call, terminal, flags }: Context): Promise<void> {
   const found = await remoteStatus(await services(), name, await call());
-  if (flags.json) await terminal.json({ ...found });
+  if (flags.structured) await terminal.document({ ...found });
   else await terminal.block(statusTable(found));
   if (found.login !== "invalid") return;
   throw new SregistryError("UNAUTHORIZED", "Authentication token is invalid (please login again).", {
@@ -170,5 +186,5 @@ async function status(name: string | undefined, { services, call, terminal, flag
 async function done(context: Context, document: Record<string, unknown>, words: string): Promise<void> {
   const { log } = await context.call();
   log.info(words);
-  if (context.flags.json) await context.terminal.json(document);
+  if (context.flags.structured) await context.terminal.document(document);
 }

@@ -1,5 +1,6 @@
 import { endpointPattern, type SearchEntry, search as searchImages } from "../client/search.ts";
 import type { Pattern } from "../reference/pattern.ts";
+import { SEARCH } from "./schemas/search.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
@@ -30,6 +31,7 @@ export const search = defineVerb<Input>({
     { command: "sregistry search lolcow", says: "at the default registry" },
     { command: "sregistry search lolcow library://", says: "at the active remote's library" },
   ],
+  answers: [SEARCH],
   parse(words, flags) {
     const query = requireWord(words, 0, "what to search for");
     const architecture = flags.text("arch");
@@ -42,12 +44,12 @@ export const search = defineVerb<Input>({
   async run({ query, where, options }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const found = searchImages(services, query, where, options, call);
-    if (!context.flags.json) {
+    if (!context.flags.structured) {
       return context.terminal.table(["NAME", "TAGS", "ARCH", "SIGNED BY", "DESCRIPTION"], rows(found));
     }
     const images: SearchEntry[] = [];
     for await (const entry of found) images.push(entry);
-    return context.terminal.json({ query, images });
+    return context.terminal.document({ query, images });
   },
 });
 

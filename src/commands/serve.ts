@@ -13,6 +13,15 @@ import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
+import {
+  SERVE,
+  SERVE_CHECK,
+  SERVE_FREEZE,
+  SERVE_UNFREEZE,
+  SERVE_USER_ADD,
+  SERVE_USER_LIST,
+  SERVE_USER_REMOVE,
+} from "./schemas/serve.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
 /** What is done to the store instead of serving it. */
@@ -20,6 +29,15 @@ type Action =
   | { readonly kind: "serve" | "user-list" }
   | { readonly kind: "user-add" | "user-remove"; readonly name: string }
   | { readonly kind: "freeze" | "unfreeze"; readonly reference: Reference };
+
+const ANSWERS = {
+  serve: SERVE,
+  "user-add": SERVE_USER_ADD,
+  "user-list": SERVE_USER_LIST,
+  "user-remove": SERVE_USER_REMOVE,
+  freeze: SERVE_FREEZE,
+  unfreeze: SERVE_UNFREEZE,
+};
 
 interface Input {
   readonly action: Action;
@@ -60,6 +78,8 @@ export const serve = defineVerb<Input>({
     { command: "sregistry serve freeze lab/tool:1.0", says: "the tag stays as it is, whoever pushes" },
     { command: "sregistry serve --check", says: "after a crash" },
   ],
+  answers: [...Object.values(ANSWERS), SERVE_CHECK],
+  answer: ({ action, check }) => (check ? SERVE_CHECK : ANSWERS[action.kind]),
   parse(words, flags) {
     const action = parseAction(words);
     if (flags.on("check") && action.kind !== "serve") {
@@ -81,7 +101,7 @@ export const serve = defineVerb<Input>({
     if (input.check) return check(services, input.dryRun, context, call);
     if (input.action.kind !== "serve") return act(services, input.action, context, call);
     const server = await serveStore(services, input, call);
-    if (context.flags.json) await context.terminal.json({ url: server.url, store: services.store });
+    if (context.flags.structured) await context.terminal.document({ url: server.url, store: services.store });
     else await context.terminal.line(server.url);
     call.log.info(`serving ${services.store}; Ctrl-C stops`);
     await aborted(call.signal);
@@ -98,7 +118,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 async function check(services: Services, dryRun: boolean, { flags, terminal }: Context, call: Call): Promise<void> {
   const report = await checkEmbedded(services, !dryRun, call);
-  if (flags.json) await terminal.json({ ...report });
+  if (flags.structured) await terminal.document({ ...report });
   else for (const problem of report.problems) await terminal.line(problem.message);
   call.log.info(report.summary);
   if (report.remaining === 0) return;
@@ -134,22 +154,22 @@ async function act(services: Services, action: Action, { flags, terminal }: Cont
     case "user-add": {
       const user = await addUser(services, action.name);
       call.log.info(`the token of ${user.name}, which is told this once:`);
-      return flags.json ? terminal.json({ user }) : terminal.line(user.token);
+      return flags.structured ? terminal.document({ user }) : terminal.line(user.token);
     }
     case "user-list": {
       const users = await listUsers(services);
-      if (flags.json) return terminal.json({ users });
+      if (flags.structured) return terminal.document({ users });
       return terminal.table(["USER", "SINCE"], rows(users));
     }
     case "user-remove": {
       const left = await removeUser(services, action.name);
       if (left === 0) call.log.warn("no user is left: on loopback, without --token-file, everybody may do everything");
-      return flags.json ? terminal.json({ removed: action.name }) : terminal.line(action.name);
+      return flags.structured ? terminal.document({ removed: action.name }) : terminal.line(action.name);
     }
     case "freeze":
     case "unfreeze": {
       const tag = await freezeTag(services, action.reference, action.kind === "freeze");
-      return flags.json ? terminal.json({ tag, frozen: action.kind === "freeze" }) : terminal.line(tag);
+      return flags.structured ? terminal.document({ tag, frozen: action.kind === "freeze" }) : terminal.line(tag);
     }
   }
 }

@@ -2,6 +2,7 @@ import { parseNewTag, tag as tagImage } from "../client/tag.ts";
 import { SregistryError } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference, Tag } from "../reference/reference.ts";
+import { TAG } from "./schemas/tag.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
 interface Input {
@@ -19,6 +20,7 @@ export const tag = defineVerb<Input>({
     { command: "sregistry tag lab/tool:1.0.3 1.0 latest", says: "two more names for one image" },
     { command: "sregistry tag lab/tool@sha256:4f1e... rescued", says: "a name for an image without one" },
   ],
+  answers: [TAG],
   parse(words) {
     const reference = parseReference(requireWord(words, 0, "the image to tag"));
     const tags = words.slice(1).map(parseNewTag);
@@ -28,7 +30,7 @@ export const tag = defineVerb<Input>({
   async run({ reference, tags }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const outcome = await tagImage(services, reference, tags, call);
-    if (context.flags.json) return context.terminal.json({ ...outcome });
+    if (context.flags.structured) return context.terminal.document({ ...outcome });
     for (const name of outcome.references) await context.terminal.line(name);
     return undefined;
   },

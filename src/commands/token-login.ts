@@ -29,14 +29,20 @@ export function tokenInput(flags: Flags): TokenInput {
   return { stdin, file, keyring: flags.on("keyring") ? true : undefined };
 }
 
+export interface KeptToken {
+  readonly remote: string;
+  /** The file, or `the keyring`. */
+  readonly stored: string;
+}
+
 /** `name` undefined: the active remote. A wrong token is exit 4, and nothing is stored. */
-export async function loginToRemote(name: string | undefined, input: TokenInput, context: Context): Promise<void> {
+export async function loginToRemote(name: string | undefined, input: TokenInput, context: Context): Promise<KeptToken> {
   const [services, call] = await Promise.all([context.services(), context.call()]);
   const { remote, page } = await tokenPage(services, name);
   const token = await readToken(input, page, context);
   const { path } = await loginRemote(services, { remote, token, keyring: input.keyring }, call);
   call.log.info(`Token stored in ${path}`);
-  if (context.flags.json) await context.terminal.json({ remote, stored: path });
+  return { remote, stored: path };
 }
 
 async function readToken(input: TokenInput, page: string, context: Context): Promise<Secret> {

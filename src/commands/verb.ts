@@ -1,6 +1,7 @@
 /** The shape of a verb: a definition (from which help, man pages and completions are made), a pure parse, a short run. */
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
+import type { Answer } from "./schemas/schema.ts";
 
 /** What a shell offers for a word: files of the disk, or words that `sregistry completion words` finds. */
 export type WordKind =
@@ -65,28 +66,41 @@ export interface Verb<Input> {
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
   readonly examples: readonly ExampleSpec[];
+  /** Every document that it may answer with. */
+  readonly answers: readonly Answer[];
+  /** Which of several it will be. */
+  answer?(input: Input): Answer | undefined;
   /** Pure: words and flags in, what to do out. @throws SregistryError USAGE or REFERENCE_INVALID. */
   parse(words: readonly string[], flags: Flags): Input;
   run(input: Input, context: Context): Promise<void>;
 }
 
+/** What the words and flags came to. */
+export interface Prepared {
+  /** Undefined where no document is answered with. */
+  readonly answer: Answer | undefined;
+  readonly run: (context: Context) => Promise<void>;
+}
+
 /** A verb whose input type only it knows. */
-export interface AnyVerb extends Omit<Verb<never>, "parse" | "run"> {
+export interface AnyVerb extends Omit<Verb<never>, "parse" | "run" | "answer"> {
   /** What the words and flags mean, to be looked at; `prepare` is what runs it. */
   parse(words: readonly string[], flags: Flags): unknown;
-  prepare(words: readonly string[], flags: Flags): (context: Context) => Promise<void>;
+  prepare(words: readonly string[], flags: Flags): Prepared;
 }
 
 export function defineVerb<Input>(verb: Verb<Input>): AnyVerb {
-  const { arguments: args, options, examples } = verb;
+  const { arguments: args, options, examples, answers } = verb;
   return {
     arguments: args,
     options,
     examples,
+    answers,
     parse: verb.parse,
     prepare(words, flags) {
       const input = verb.parse(words, flags);
-      return (context) => verb.run(input, context);
+      const answer = verb.answer === undefined ? answers[0] : verb.answer(input);
+      return { answer, run: (context) => verb.run(input, context) };
     },
   };
 }

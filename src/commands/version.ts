@@ -1,3 +1,4 @@
+import { VERSION } from "./schemas/version.ts";
 import { defineVerb } from "./verb.ts";
 
 export const version = defineVerb({
@@ -7,9 +8,10 @@ export const version = defineVerb({
     { command: "sregistry version", says: "the number alone" },
     { command: "sregistry version --json", says: "with Node's and the platform's" },
   ],
+  answers: [VERSION],
   parse: () => undefined,
   async run(_input, context) {
-    if (!context.flags.json) return context.terminal.line(context.version);
-    return context.terminal.json({ version: context.version, ...context.platform });
+    if (!context.flags.structured) return context.terminal.line(context.version);
+    return context.terminal.document({ version: context.version, ...context.platform });
   },
 });

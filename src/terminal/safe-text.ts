@@ -24,6 +24,6 @@ export function safeBlock(text: string): string {
 }
 
 /** JSON text in which the characters that JSON.stringify leaves alone (DEL, C1, bidi) are escapes too. */
-export function safeJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, visible);
+export function safeJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(/[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, visible);
 }

@@ -24,6 +24,8 @@ export interface TerminalOptions {
   readonly verbose: boolean;
   readonly debug: boolean;
   readonly json: boolean;
+  /** What writes a document instead of JSON: its lines. */
+  readonly render?: ((document: unknown) => readonly string[]) | undefined;
   readonly colour: boolean;
   readonly input: boolean;
   readonly progress: ProgressMode;
@@ -46,8 +48,8 @@ export interface Terminal {
   fact(name: string, value: string): Promise<void>;
   /** Text of several lines that came from a server or an image. */
   block(text: string): Promise<void>;
-  /** `--json`: the one document, with `schemaVersion` first. */
-  json(document: Readonly<Record<string, unknown>>): Promise<void>;
+  /** The answer as one document, with `schemaVersion` first: JSON, or what `--format` makes of it. */
+  document(document: Readonly<Record<string, unknown>>): Promise<void>;
   /** A table for people on a terminal, TSV without header in a pipe; rows flow through in constant memory there. */
   table(header: readonly string[], rows: AsyncIterable<readonly string[]>): Promise<void>;
   /** The closing words of a failed run. */
@@ -74,11 +76,16 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
     const clean = redact(line);
     if (bars?.log(`${clean}\n`) !== true) void err.write(`${clean}\n`);
   };
+  // With --progress json every line is an event, so that who reads them need not tell them from text.
+  let asEvents = options.progress === "json";
+  const say = (level: "info" | "warning" | "verbose" | "debug", message: string, shown: string): void =>
+    tell(asEvents ? eventLine({ event: "message", level, text: message }) : shown);
   const log: Log = {
-    info: (message) => options.quiet || tell(safeText(message)),
-    warn: (message) => tell(`${errorStyle.warning("warning:")} ${safeText(message)}`),
-    verbose: (message) => (options.verbose || options.debug) && tell(errorStyle.dim(safeText(message))),
-    debug: (message) => options.debug && tell(errorStyle.dim(`debug: ${safeText(message)}`)),
+    info: (message) => options.quiet || say("info", message, safeText(message)),
+    warn: (message) => say("warning", message, `${errorStyle.warning("warning:")} ${safeText(message)}`),
+    verbose: (message) =>
+      (options.verbose || options.debug) && say("verbose", message, errorStyle.dim(safeText(message))),
+    debug: (message) => options.debug && say("debug", message, errorStyle.dim(`debug: ${safeText(message)}`)),
   };
   const canAsk = options.input && streams.stdin.isTTY === true && err.isTerminal && (options.env["CI"] ?? "") === "";
   return {
@@ -90,31 +97,32 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
       const mode = resolveMode({ ...options, progress: progressFlag }, err);
       const progress = await createProgress({ mode, out: err, clock });
       if (mode === "bar") bars = progress as Bars;
+      asEvents ||= mode === "json";
       return running.watch(progress);
     },
     status() {
       const lines = running.lines();
-      const asJson = options.progress === "json";
       for (const one of lines.length > 0 ? lines : ["nothing is being transferred"]) {
-        tell(asJson ? JSON.stringify({ event: "status", text: one }) : safeText(one));
+        tell(asEvents ? eventLine({ event: "status", text: one }) : safeText(one));
       }
     },
     line: (text) => out.write(`${safeText(text)}\n`),
     title: (text) => out.write(`${style.name(safeText(text))}\n`),
     fact: (name, value) => out.write(`${style.bold(`${safeText(name)}:`)} ${safeText(value)}`.trimEnd().concat("\n")),
     block: (text) => out.write(`${safeBlock(text).replace(/\n+$/, "")}\n`),
-    json: (document) => out.write(`${safeJson({ schemaVersion: JSON_SCHEMA_VERSION, ...document })}\n`),
+    document: (document) => writeDocument(out, { schemaVersion: JSON_SCHEMA_VERSION, ...document }, options.render),
     table: (header, rows) => writeTable({ out, style, header, rows }),
     async failure(error) {
       const hint = error.hint === undefined ? undefined : safeText(error.hint);
-      if (options.json) {
+      if (options.json || asEvents) {
         const { code, exitStatus: exit, message } = error;
-        await err.write(redact(`${safeJson({ error: { code, exit, message, hint: error.hint ?? null } })}\n`));
+        const document = { error: { code, exit, message, hint: error.hint ?? null } };
+        await err.write(redact(`${asEvents ? eventLine(document) : safeJson(document)}\n`));
       } else {
         tell(`${errorStyle.error("error:")} ${safeText(error.message)}`);
         if (hint !== undefined) tell(`${errorStyle.dim("hint:")} ${hint}`);
       }
-      if (options.debug) tell(stackOf(error));
+      if (options.debug) say("debug", stackOf(error), stackOf(error));
     },
     async flush() {
       await out.flush();
@@ -130,6 +138,15 @@ function resolveMode({ progress, quiet, json, env }: TerminalOptions, err: Outpu
   if (Number(env["SLURM_PROCID"] ?? 0) > 0) return "none";
   if (json && !err.isTerminal) return "none";
   return err.isTerminal && env["TERM"] !== "dumb" ? "bar" : "plain";
+}
+
+function eventLine(event: object): string {
+  return safeJson(event, 0);
+}
+
+async function writeDocument(out: Output, document: unknown, render: TerminalOptions["render"]): Promise<void> {
+  const lines = render === undefined ? [safeJson(document)] : render(document);
+  for (const line of lines) await out.write(`${line}\n`);
 }
 
 interface TableInput {
