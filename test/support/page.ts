@@ -6,8 +6,19 @@ export interface Page {
   readonly text: string;
   /** Blocks of ```sh, in order. */
   readonly scripts: readonly string[];
+  /** Blocks of ```js and ```ts, in order. */
+  readonly programs: readonly Program[];
   /** The block behind a line that ends with the file's name and a colon. @throws when there is none. */
   file(name: string): string;
+}
+
+export interface Program {
+  readonly language: "js" | "ts";
+  readonly content: string;
+  /** The heading above it. */
+  readonly heading: string;
+  /** What it prints: the ```text block right behind it. */
+  readonly prints: string;
 }
 
 const BLOCK = /^```(\w*)\n([\s\S]*?)^```$/gm;
@@ -18,10 +29,17 @@ export function readPage(name: string): Page {
     language: match[1] ?? "",
     content: match[2] ?? "",
     before: text.slice(0, match.index).trimEnd().split("\n").at(-1) ?? "",
+    heading: [...text.slice(0, match.index).matchAll(/^#+ (.*)$/gm)].at(-1)?.[1] ?? "",
   }));
+  const programs = blocks.flatMap(({ language, content, heading }, index): readonly Program[] => {
+    if (language !== "js" && language !== "ts") return [];
+    const next = blocks[index + 1];
+    return [{ language, content, heading, prints: next?.language === "text" ? next.content : "" }];
+  });
   return {
     text,
     scripts: blocks.filter(({ language }) => language === "sh").map(({ content }) => content),
+    programs,
     file(wanted) {
       const found = blocks.find(({ before }) => before.endsWith(`\`${wanted}\`:`));
       if (found === undefined) throw new Error(`docs/${name} has no file ${wanted}`);
