@@ -1,5 +1,5 @@
 /**
- * Writes completions/, man/, schemas/ and the list of pages in package.json out of the verbs' definitions. `--check` writes
+ * Writes completions/, man/, schemas/, the tables of docs/errors.md and the list of pages in package.json out of the definitions. `--check` writes
  * nothing, and ends with 1 when a committed file is not what would be written.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -21,6 +21,7 @@ async function definitions() {
         export { SHELLS } from "./src/commands/completion.ts";
         export { programModel } from "./src/commands/completion/model.ts";
         export { EXIT_STATUS } from "./src/errors.ts";
+        export { CODE_MEANINGS, codesOf, EXIT_MEANINGS } from "./src/exit-status.ts";
         export { jsonSchema } from "./src/commands/schemas/json-schema.ts";
         export { ERROR } from "./src/commands/schemas/error.ts";
         export { PROGRESS } from "./src/commands/schemas/progress.ts";`,
@@ -54,7 +55,7 @@ async function release() {
 
 /** @returns {Promise<Map<string, string>>} */
 async function documents() {
-  const { GLOBAL_OPTIONS, VERBS, SHELLS, programModel, EXIT_STATUS, ...schemas } = await definitions();
+  const { GLOBAL_OPTIONS, VERBS, SHELLS, programModel, ...more } = await definitions();
   /** @type {import("./man.js").Verb[]} */
   const verbs = [];
   for (const { name, summary, group, load } of VERBS) verbs.push({ name, summary, group, verb: await load() });
@@ -63,11 +64,12 @@ async function documents() {
   // The names under which the shells' own loaders look.
   const names = { bash: "sregistry.bash", zsh: "_sregistry", fish: "sregistry.fish" };
   for (const [shell, name] of Object.entries(names)) files.set(`completions/${name}`, SHELLS[shell](program));
-  const pages = manPages({ ...(await release()), verbs, globals: GLOBAL_OPTIONS, exits: EXIT_STATUS });
+  const pages = manPages({ ...(await release()), verbs, globals: GLOBAL_OPTIONS, exits: exitStatuses(more) });
   for (const [name, text] of pages) files.set(`man/${name}`, text);
-  for (const [name, schema] of schemaFiles(verbs, schemas)) {
+  for (const [name, schema] of schemaFiles(verbs, more)) {
     files.set(`schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`);
   }
+  files.set("docs/errors.md", errorsPage(await readFile(join(ROOT, "docs/errors.md"), "utf8"), more));
   const json = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   // npm links the pages that are listed; of `directories.man` it takes no notice when it installs.
   const man = [...pages.keys()].sort().map((name) => `./man/${name}`);
@@ -89,8 +91,47 @@ function schemaFiles(verbs, { jsonSchema, ERROR, PROGRESS }) {
   ].map(([name, title, schema]) => [name, jsonSchema(name, title, schema)]);
 }
 
+/**
+ * @param {{ EXIT_MEANINGS: readonly (readonly [number, string])[], codesOf: (status: number) => readonly string[] }} definitions
+ * @returns {import("./man.js").Status[]}
+ */
+function exitStatuses({ EXIT_MEANINGS, codesOf }) {
+  return EXIT_MEANINGS.map(([status, meaning]) => ({ status, meaning, codes: codesOf(status) }));
+}
+
+/**
+ * The page with its tables anew.
+ * @param {string} page
+ * @param {any} definitions
+ */
+function errorsPage(page, definitions) {
+  const { CODE_MEANINGS, EXIT_STATUS } = definitions;
+  const statuses = exitStatuses(definitions).map(({ status, meaning, codes }) => [status, meaning, codes.join(", ")]);
+  const codes = Object.entries(CODE_MEANINGS).map(([code, { meaning, remedy }]) => [
+    code,
+    EXIT_STATUS[code],
+    meaning,
+    remedy,
+  ]);
+  const withStatuses = between(page, "statuses", table([["exit", "meaning", "codes"], ...statuses]));
+  return between(withStatuses, "codes", table([["code", "exit", "meaning", "what to do"], ...codes]));
+}
+
+/** @param {string} page @param {string} name @param {string} text */
+function between(page, name, text) {
+  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [page.indexOf(open), page.indexOf(close)];
+  if (from < 0 || to < from) throw new Error(`docs/errors.md has no place for the ${name}`);
+  return `${page.slice(0, from + open.length)}\n${text}${page.slice(to)}`;
+}
+
+/** @param {readonly (readonly unknown[])[]} rows */
+function table([head = [], ...rows]) {
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |\n`).join("");
+}
+
 const files = await documents();
-const known = ["package.json"].concat(
+const known = ["package.json", "docs/errors.md"].concat(
   ...(await Promise.all(
     ["completions", "man", "schemas"].map(async (folder) => {
       await mkdir(join(ROOT, folder), { recursive: true });

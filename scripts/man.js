@@ -5,24 +5,9 @@ import { bold, item, literal, roff, section, spelled } from "./roff.js";
  * @typedef {import("../src/commands/verb.ts").OptionSpec} OptionSpec
  * @typedef {import("../src/commands/completion/model.ts").LoadedVerb} LoadedVerb
  * @typedef {LoadedVerb & { group: string }} Verb
- * @typedef {{ version: string, date: string, verbs: readonly Verb[], globals: readonly OptionSpec[], exits: Readonly<Record<string, number>> }} Program
+ * @typedef {{ status: number, meaning: string, codes: readonly string[] }} Status
+ * @typedef {{ version: string, date: string, verbs: readonly Verb[], globals: readonly OptionSpec[], exits: readonly Status[] }} Program
  */
-
-/** What the statuses mean; the codes behind each come from the program's own table. */
-const MEANINGS = new Map([
-  [0, "Done, and verified."],
-  [1, "Internal error: please report it."],
-  [2, "Usage: a flag, a reference, or the configuration is wrong."],
-  [3, "Not found."],
-  [4, "Not logged in, or not allowed."],
-  [5, "Conflict: it exists, or is frozen."],
-  [6, "Integrity: size or digest is wrong, or a signature is missing."],
-  [7, "Disk: full, over quota, or not writable."],
-  [8, "The endpoint cannot do this."],
-  [75, "Worth trying again: network, time\u002dout, 429 and 5xx after retries, waiting for a lock."],
-  [130, "SIGINT: cleaned up, and resumable."],
-  [143, "SIGTERM: cleaned up, and resumable."],
-]);
 
 /** @param {Program} program @returns {Map<string, string>} file name -> text */
 export function manPages(program) {
@@ -120,7 +105,7 @@ function verbPage(program, { name, summary, verb }) {
       [bold(`sregistry ${name}`), `[${spelled("<options>")}]`, ...words.map((word) => spelled(word.name))].join(" "),
     ]),
     ...section("DESCRIPTION", [
-      roff(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
+      roff(sentence(summary)),
       ...words.map((word) => item(spelled(word.name), word.description)),
     ]),
     ...section(
@@ -136,7 +121,7 @@ function verbPage(program, { name, summary, verb }) {
     ...section("EXIT STATUS", ["0 when it is done; the others are in", ".BR sregistry (1)."]),
     ...section(
       "EXAMPLES",
-      examples.map(({ command, says }) => item(bold(command), `${says[0]?.toUpperCase()}${says.slice(1)}.`)),
+      examples.map(({ command, says }) => item(bold(command), sentence(says))),
     ),
     ...seeAlso(["sregistry"]),
   ]);
@@ -170,17 +155,16 @@ function environmentItems(options) {
 
 /** @param {Program} program */
 function exitSection({ exits }) {
-  const statuses = [...new Set([0, ...Object.values(exits)])].sort((one, other) => one - other);
   return section(
     "EXIT STATUS",
-    statuses.map((status) => {
-      const meaning = MEANINGS.get(status);
-      if (meaning === undefined) throw new Error(`scripts/man.js has no words for exit status ${status}`);
-      const codes = Object.keys(exits).filter((code) => exits[code] === status);
-      return item(bold(String(status)), codes.length === 0 ? meaning : `${meaning} (${codes.join(", ")})`);
-    }),
+    exits.map(({ status, meaning, codes }) =>
+      item(bold(String(status)), sentence(codes.length === 0 ? meaning : `${meaning} (${codes.join(", ")})`)),
+    ),
   );
 }
+
+/** @param {string} text */
+const sentence = (text) => `${text[0]?.toUpperCase()}${text.slice(1)}.`;
 
 /** @param {readonly string[]} names */
 function seeAlso(names) {

@@ -3,7 +3,7 @@
  * table below; the exit status follows from the code alone, so scripts may rely on it.
  */
 
-/** code -> exit status. docs/errors.md, the README and the man page are made from this table. */
+/** code -> exit status; what they mean is in exit-status.ts. */
 export const EXIT_STATUS = {
   INTERNAL: 1,
   USAGE: 2,

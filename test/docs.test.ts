@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { GLOBAL_OPTIONS } from "../src/commands/globals.ts";
 import { VERBS } from "../src/commands/index.ts";
 import { EXIT_STATUS } from "../src/errors.ts";
+import { codesOf, EXIT_MEANINGS } from "../src/exit-status.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 /** Comments speak of other programs too. */
@@ -15,6 +16,16 @@ describe("docs/errors.md", () => {
   it("has every code with its exit status, and no other", () => {
     const rows = [...read("docs/errors.md").matchAll(/^\| ([A-Z_]+) \| (\d+) \|/gm)];
     expect(Object.fromEntries(rows.map(([, code, exit]) => [code, Number(exit)]))).toEqual(EXIT_STATUS);
+  });
+
+  it("has the words and codes of every status, and the man page the same", () => {
+    const man = read("man/sregistry.1").replaceAll("\\-", "-").toLowerCase();
+    const rows = EXIT_MEANINGS.map(([status, says]) => [status, says, codesOf(status)] as const);
+    expect(rows.map(([status]) => status)).toEqual([0, ...new Set(Object.values(EXIT_STATUS))]);
+    for (const [status, says, codes] of rows) {
+      expect(read("docs/errors.md")).toContain(`| ${status} | ${says} | ${codes.join(", ")} |\n`);
+      expect(man).toContain(`\\fb${status}\\fr\n${says.toLowerCase()}`);
+    }
   });
 });
 
