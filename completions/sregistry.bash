@@ -29,6 +29,9 @@ _sregistry_value() {
     "push --name") kind=reference ;;
     "push --tag") kind=tag ;;
     "push --description") : ;;
+    "list --columns") : ;;
+    "list --sort") : ;;
+    "list --limit") : ;;
     "search --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "inspect --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "labels -k" | "labels --key") : ;;
@@ -110,7 +113,7 @@ _sregistry_flags() {
   case $1 in
     pull) flags="-o --output --dir -F --force --from-file --cache --no-cache --cache-only --arch $flags" ;;
     push) flags="--name --tag -U --allow-unsigned --description --dry-run --any-file --plain-manifest $flags" ;;
-    list) flags="-e --env -r --runscript -t --test -d --deffile -l --labels $flags" ;;
+    list) flags="-e --env -r --runscript -t --test -d --deffile -l --labels --columns --sort --limit $flags" ;;
     search) flags="--arch --signed $flags" ;;
     inspect) flags="-e --env -r --runscript -t --test -d --deffile -l --labels --arch $flags" ;;
     labels) flags="-k --key --value $flags" ;;

@@ -29,6 +29,12 @@ function __sregistry_typed
                     set skip yes
                 case 'push --description'
                     set skip yes
+                case 'list --columns'
+                    set skip yes
+                case 'list --sort'
+                    set skip yes
+                case 'list --limit'
+                    set skip yes
                 case 'search --arch'
                     set skip yes
                 case 'inspect --arch'
@@ -191,6 +197,9 @@ complete -c sregistry -n '__sregistry_in list' -s r -l runscript -d 'runscript'
 complete -c sregistry -n '__sregistry_in list' -s t -l test -d 'test'
 complete -c sregistry -n '__sregistry_in list' -s d -l deffile -d 'definition file'
 complete -c sregistry -n '__sregistry_in list' -s l -l labels -d 'labels'
+complete -c sregistry -n '__sregistry_in list' -l columns -x -d 'what to tell of each, with commas between: name, size, arch, created, digest, reference, registry, collection, container, tag, manifest, format, signed'
+complete -c sregistry -n '__sregistry_in list' -l sort -x -d 'by name, size, created, ...; with - before it the other way round'
+complete -c sregistry -n '__sregistry_in list' -l limit -x -d 'no more than so many; nothing is asked for the rest'
 complete -c sregistry -n '__sregistry_at list 0' -a '(__sregistry_find pattern)'
 
 # search

@@ -29,12 +29,14 @@ export type {
   RemoteAddOptions,
   RemoteLoginOptions,
   RemotesClient,
+  RowOptions,
   SearchCallOptions,
   ServeOptions,
   StoreClient,
 } from "./client/interface.ts";
 export type { LabelEntry } from "./client/labels.ts";
 export type { EmptyCollection, ListEntry } from "./client/list.ts";
+export type { ListColumn, ListRow } from "./client/list-columns.ts";
 export { onProgress, type ProgressEvent } from "./client/progress-events.ts";
 export type { PullOutcome } from "./client/pull.ts";
 export type { PushOutcome } from "./client/push.ts";

@@ -19,6 +19,8 @@ import { inspect, inspectTarget } from "./inspect.ts";
 import type { Client, ClientOptions, DescribedEntry, PushOptions, RegistryHandle, ServeOptions } from "./interface.ts";
 import { labels } from "./labels.ts";
 import { describeOne, list, listAll } from "./list.ts";
+import { DEFAULT_COLUMNS, type ListRow, parseSort } from "./list-columns.ts";
+import { listRows } from "./list-rows.ts";
 import { hostOf, login, logout, passwordOf } from "./login.ts";
 import { pull } from "./pull.ts";
 import { type PushInput, planPush, push } from "./push.ts";
@@ -59,6 +61,11 @@ export async function createClient(options: ClientOptions = {}): Promise<Client>
       }),
     list: (pattern, input = {}) =>
       session.stream(input, (services, call) => listAll(services, parsePattern(pattern), call)),
+    listRows: (pattern, { columns = DEFAULT_COLUMNS, sort, ...input } = {}) =>
+      session.stream(input, (services, call) => {
+        const order = sort === undefined ? {} : { sort: parseSort(sort) };
+        return rowsAlone(listRows(services, { ...input, ...order, pattern: parsePattern(pattern), columns }, call));
+      }),
     describe: (pattern, input = {}) =>
       session.stream(input, (services, call) => described(services, parsePattern(pattern), call)),
     search: (query, { where, ...input } = {}) =>
@@ -118,6 +125,10 @@ function parsedTags(tags: readonly string[] | undefined): { readonly tags?: read
 
 function pushInput(file: string, name: string, { tags, ...input }: PushOptions): PushInput {
   return { ...input, ...parsedTags(tags), file, reference: parseReference(name) };
+}
+
+async function* rowsAlone(rows: ReturnType<typeof listRows>): AsyncGenerator<ListRow> {
+  for await (const row of rows) if ("image" in row) yield row.image;
 }
 
 async function* described(services: Services, pattern: Pattern, call: Call): AsyncGenerator<DescribedEntry> {

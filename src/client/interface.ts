@@ -9,6 +9,7 @@ import type { GetInput, GetOutcome } from "./get.ts";
 import type { Inspection } from "./inspect.ts";
 import type { LabelEntry, LabelFilter } from "./labels.ts";
 import type { Description, EmptyCollection, ListEntry } from "./list.ts";
+import type { ListColumn, ListRow } from "./list-columns.ts";
 import type { PullInput, PullOutcome } from "./pull.ts";
 import type { PushInput, PushOutcome, PushPlan } from "./push.ts";
 import type { RemoteList } from "./remotes.ts";
@@ -44,6 +45,15 @@ export interface PushOptions extends Omit<PushInput, Named>, CallOptions {
 export interface PlannedPush extends Pick<PushPlan, "file" | "metadata" | "references"> {
   /** Bytes. */
   readonly size: number;
+}
+
+export interface RowOptions extends CallOptions {
+  /** Default: name, size, arch, created, digest. */
+  readonly columns?: readonly ListColumn[];
+  /** A column, with `-` before it the other way round: `-size` is the largest first. */
+  readonly sort?: string;
+  /** Rows; nothing is asked for more. */
+  readonly limit?: number;
 }
 
 /** An image of a list, and what it says of itself. */
@@ -193,6 +203,8 @@ export interface Client extends AsyncDisposable {
   planPush(file: string, reference: string, options?: PushOptions): Promise<PlannedPush>;
   /** `dinosaur`, `/avocado`, `dinosaur/avocado[:tag]`, `oras://HOST[/PATH]`; default everything at the default registry. */
   list(pattern?: string, options?: CallOptions): AsyncGenerator<ListEntry | EmptyCollection>;
+  /** The images of `list`, each with what is asked of it. One that cannot be read is warned about, and has null there. */
+  listRows(pattern?: string, options?: RowOptions): AsyncGenerator<ListRow>;
   /** The images of `list`, each with its size, digest and metadata. One that is damaged is warned about and left out. */
   describe(pattern?: string, options?: CallOptions): AsyncGenerator<DescribedEntry>;
   search(query: string, options?: SearchCallOptions): AsyncGenerator<SearchEntry>;

@@ -11,6 +11,8 @@ import {
 } from "../client/cache-care.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
+import { dateCell, digestCell, sizeCell } from "../terminal/cells.ts";
+import type { Cell, Column } from "../terminal/table.ts";
 import { formatSize } from "../terminal/units.ts";
 import { CACHE_CLEAN, CACHE_LIST, CACHE_PATH, CACHE_PRUNE, CACHE_VERIFY } from "./schemas/cache.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
@@ -88,13 +90,25 @@ export const cache = defineVerb<Input>({
   },
 });
 
+const LIST_COLUMNS: readonly Column[] = [
+  { title: "DIGEST", tone: "dim" },
+  { title: "SIZE", align: "right" },
+  { title: "USED", drop: 1 },
+  { title: "REFERENCE", cut: "middle", least: 24 },
+];
+
 async function list({ services, terminal, flags }: Context): Promise<void> {
   const listing = await listCache(await services());
   if (flags.structured) return terminal.document({ ...listing });
-  const size = (bytes: number): string => (terminal.out.isTerminal ? formatSize(bytes) : String(bytes));
+  const now = Date.now();
   await terminal.table(
-    ["DIGEST", "SIZE", "USED", "REFERENCE"],
-    each(listing.entries, (one) => [one.digest, size(one.size), one.used, one.reference ?? ""]),
+    LIST_COLUMNS,
+    each(listing.entries, ({ digest, size, used, reference = "" }) => [
+      digestCell(digest),
+      sizeCell(size),
+      dateCell(used, now),
+      reference,
+    ]),
   );
 }
 
@@ -145,7 +159,7 @@ function images(count: number): string {
   return `${count} image${count === 1 ? "" : "s"}`;
 }
 
-async function* each<T>(items: readonly T[], row: (item: T) => readonly string[]): AsyncGenerator<readonly string[]> {
+async function* each<T>(items: readonly T[], row: (item: T) => readonly Cell[]): AsyncGenerator<readonly Cell[]> {
   for (const item of items) yield row(item);
 }
 

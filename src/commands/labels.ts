@@ -1,5 +1,6 @@
 import { labels as allLabels, type LabelEntry, type LabelFilter } from "../client/labels.ts";
 import { type Pattern, parsePattern } from "../reference/pattern.ts";
+import type { Column } from "../terminal/table.ts";
 import { LABELS } from "./schemas/labels.ts";
 import { defineVerb } from "./verb.ts";
 
@@ -29,12 +30,18 @@ export const labels = defineVerb<Input>({
   async run({ pattern, filter }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const entries = allLabels(services, pattern, filter, call);
-    if (!context.flags.structured) return context.terminal.table(["KEY", "VALUE", "IMAGE"], rows(entries));
+    if (!context.flags.structured) return context.terminal.table(COLUMNS, rows(entries));
     const found: LabelEntry[] = [];
     for await (const entry of entries) found.push(entry);
     return context.terminal.document({ labels: found });
   },
 });
+
+const COLUMNS: readonly Column[] = [
+  { title: "KEY", cut: "middle", least: 28, tone: "name" },
+  { title: "VALUE", cut: "end", least: 16 },
+  { title: "IMAGE", cut: "middle", least: 30 },
+];
 
 async function* rows(entries: AsyncIterable<LabelEntry>): AsyncGenerator<readonly string[]> {
   for await (const { key, value, name } of entries) yield [key, value, name];

@@ -1,69 +1,85 @@
-import { type Description, describeOne, type EmptyCollection, type ListEntry, listAll } from "../client/list.ts";
+import { type Description, describeOne, type ListEntry } from "../client/list.ts";
+import { LIST_COLUMNS, parseColumns, parseSort } from "../client/list-columns.ts";
+import { chosenEntries } from "../client/list-rows.ts";
 import type { Context } from "../context.ts";
-import { type Pattern, parsePattern } from "../reference/pattern.ts";
+import { SregistryError } from "../errors.ts";
+import { parsePattern } from "../reference/pattern.ts";
+import { emptyCollections, type ListInput, listTable } from "./list-table.ts";
 import { writeMetadata } from "./metadata-text.ts";
 import { LIST } from "./schemas/list.ts";
 import { METADATA_OPTIONS, type MetadataPart, metadataParts } from "./shared.ts";
-import { defineVerb } from "./verb.ts";
+import { defineVerb, type Flags, type OptionSpec } from "./verb.ts";
 
-type Entry = ListEntry | EmptyCollection;
-
-interface Input {
-  readonly pattern: Pattern;
+interface Input extends ListInput {
   readonly parts: readonly MetadataPart[];
 }
+
+const TABLE_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: "--columns <names>",
+    description: `what to tell of each, with commas between: ${LIST_COLUMNS.join(", ")}`,
+  },
+  { flags: "--sort <column>", description: "by name, size, created, ...; with - before it the other way round" },
+  { flags: "--limit <n>", description: "no more than so many; nothing is asked for the rest" },
+];
 
 export const list = defineVerb<Input>({
   arguments: [
     { name: "[pattern]", description: "dinosaur, /avocado, dinosaur/avocado[:tag], oras://HOST[/PATH]; default all" },
   ],
-  options: METADATA_OPTIONS,
+  options: [...METADATA_OPTIONS, ...TABLE_OPTIONS],
   examples: [
     { command: "sregistry list", says: "everything at the default registry" },
     { command: "sregistry list dinosaur", says: "one collection" },
     { command: "sregistry list /avocado", says: "one name in every collection" },
     { command: "sregistry list dinosaur/tacos:delicious -e -r -t -d -l", says: "with all it says of itself" },
+    { command: "sregistry list --sort -size --limit 10", says: "the ten largest" },
     { command: "sregistry list oras://127.0.0.1:5000", says: "at an OCI registry" },
   ],
   answers: [LIST],
-  parse: (words, flags) => ({ pattern: parsePattern(words[0]), parts: metadataParts(flags) }),
-  async run({ pattern, parts }, context) {
-    const [services, call] = await Promise.all([context.services(), context.call()]);
-    const entries = listAll(services, pattern, call);
-    if (parts.length === 0) return listNames(entries, context);
-    return listDescribed(entries, parts, context, (entry) => describeOne(services, pattern, entry, call));
-  },
+  parse: (words, flags) =>
+    checked({ pattern: parsePattern(words[0]), parts: metadataParts(flags), ...tableInput(flags) }),
+  run: (input, context) => (input.parts.length === 0 ? listTable(input, context) : listDescribed(input, context)),
 });
 
-async function listNames(entries: AsyncIterable<Entry>, { flags, terminal }: Context): Promise<void> {
-  if (!flags.structured) return terminal.table(["NAME"], namesOf(entries));
-  const containers: { readonly name: string }[] = [];
-  const empty: string[] = [];
-  for await (const entry of entries) {
-    if ("collection" in entry) empty.push(entry.collection);
-    else containers.push({ name: entry.name });
+function tableInput(flags: Flags): Omit<ListInput, "pattern"> {
+  const [columns, sort, limit] = [flags.text("columns"), flags.text("sort"), flags.text("limit")];
+  return {
+    ...(columns === undefined ? {} : { columns: parseColumns(columns) }),
+    ...(sort === undefined ? {} : { sort: parseSort(sort) }),
+    ...(limit === undefined ? {} : { limit: parseLimit(limit) }),
+  };
+}
+
+function parseLimit(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new SregistryError("USAGE", `--limit ${JSON.stringify(text)} is no number of images: expected 1 or more`);
+}
+
+/** Metadata is told of one image after the other, not in a table. @throws SregistryError USAGE. */
+function checked(input: Input): Input {
+  const { parts, columns, sort } = input;
+  if (parts.length === 0) return input;
+  if (columns !== undefined) {
+    throw new SregistryError("USAGE", `--columns makes a table, and ${parts.join(", ")} would not fit into one`, {
+      hint: "leave one of the two out",
+    });
   }
-  return terminal.document({ containers, ...emptyCollections(empty) });
+  if (sort === undefined || sort.column === "name") return input;
+  throw new SregistryError("USAGE", `with ${parts.join(", ")} the order is that of names, not of ${sort.column}`, {
+    hint: "--sort name, or leave it out",
+  });
 }
 
-/** Absent where there is none. */
-function emptyCollections(names: readonly string[]): { readonly emptyCollections?: readonly string[] } {
-  return names.length === 0 ? {} : { emptyCollections: names };
-}
-
-async function* namesOf(entries: AsyncIterable<Entry>): AsyncGenerator<readonly string[]> {
-  for await (const { name } of entries) yield [name];
-}
-
-async function listDescribed(
-  entries: AsyncIterable<Entry>,
-  parts: readonly MetadataPart[],
-  { flags, terminal }: Context,
-  describeEntry: (entry: ListEntry) => Promise<Description | undefined>,
-): Promise<void> {
+async function listDescribed(input: Input, context: Context): Promise<void> {
+  const { flags, terminal } = context;
+  const { pattern, parts } = input;
+  const [services, call] = await Promise.all([context.services(), context.call()]);
+  const describeEntry = (entry: ListEntry): Promise<Description | undefined> =>
+    describeOne(services, pattern, entry, call);
   const containers: Record<string, unknown>[] = [];
   const empty: string[] = [];
-  for await (const entry of entries) {
+  for await (const entry of chosenEntries(services, input, call)) {
     if ("collection" in entry) {
       if (flags.structured) empty.push(entry.collection);
       else await terminal.title(entry.name);

@@ -92,7 +92,7 @@ export const remote = defineVerb<Input>({
         const remotes = await listRemotes(services, call);
         return context.flags.structured
           ? context.terminal.document({ ...remotes })
-          : context.terminal.block(remoteTables(remotes));
+          : context.terminal.block(remoteTables(remotes, context.terminal.out.room));
       }
       case "use":
         await useRemote(services, name, call);
@@ -175,7 +175,7 @@ async function loginToAdded(name: string, token: TokenInput, context: Context): 
 async function status(name: string | undefined, { services, call, terminal, flags }: Context): Promise<void> {
   const found = await remoteStatus(await services(), name, await call());
   if (flags.structured) await terminal.document({ ...found });
-  else await terminal.block(statusTable(found));
+  else await terminal.block(statusTable(found, terminal.out.room));
   if (found.login !== "invalid") return;
   throw new SregistryError("UNAUTHORIZED", "Authentication token is invalid (please login again).", {
     hint: `sregistry remote login ${found.remote}`,

@@ -1,5 +1,6 @@
 import { endpointPattern, type SearchEntry, search as searchImages } from "../client/search.ts";
 import type { Pattern } from "../reference/pattern.ts";
+import type { Column } from "../terminal/table.ts";
 import { SEARCH } from "./schemas/search.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
 import { defineVerb, requireWord } from "./verb.ts";
@@ -45,13 +46,21 @@ export const search = defineVerb<Input>({
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const found = searchImages(services, query, where, options, call);
     if (!context.flags.structured) {
-      return context.terminal.table(["NAME", "TAGS", "ARCH", "SIGNED BY", "DESCRIPTION"], rows(found));
+      return context.terminal.table(COLUMNS, rows(found));
     }
     const images: SearchEntry[] = [];
     for await (const entry of found) images.push(entry);
     return context.terminal.document({ query, images });
   },
 });
+
+const COLUMNS: readonly Column[] = [
+  { title: "NAME", cut: "middle", least: 32, tone: "name" },
+  { title: "TAGS", cut: "end", least: 10 },
+  { title: "ARCH", drop: 2 },
+  { title: "SIGNED BY", cut: "end", least: 9, drop: 3 },
+  { title: "DESCRIPTION", cut: "end", least: 20, drop: 1 },
+];
 
 async function* rows(entries: AsyncIterable<SearchEntry>): AsyncGenerator<readonly string[]> {
   for await (const { name, tags, architecture, signedBy, description } of entries) {

@@ -6,6 +6,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Columns of the terminal, 80 when it does not say. */
   readonly columns: number;
+  /** Columns that a table may take: the terminal's, and any number where there is none. */
+  readonly room: number;
   /** True once the reader has gone: a verb that streams rows may stop. */
   readonly closed: boolean;
   /** Resolves when the stream can take more, so that rows of a long list do not pile up in memory. */
@@ -43,6 +45,9 @@ export function createOutput(stream: Writable & MaybeTty): Output {
     isTerminal: stream.isTTY === true,
     get columns() {
       return stream.columns ?? 80;
+    },
+    get room() {
+      return stream.isTTY === true ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY;
     },
     get closed() {
       return closed;

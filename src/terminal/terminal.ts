@@ -10,7 +10,7 @@ import { createPrompt, type Prompt } from "./prompt.ts";
 import { safeBlock, safeJson, safeText } from "./safe-text.ts";
 import { createStatus } from "./status.ts";
 import { colourAllowed, colourStyle, plainStyle, type Style } from "./style.ts";
-import { alignedTable, tabSeparatedLine } from "./table.ts";
+import { alignedTable, type Cell, type Column, tabSeparatedLine } from "./table.ts";
 
 export interface TerminalStreams {
   readonly stdin: Readable & { readonly isTTY?: boolean };
@@ -50,8 +50,8 @@ export interface Terminal {
   block(text: string): Promise<void>;
   /** The answer as one document, with `schemaVersion` first: JSON, or what `--format` makes of it. */
   document(document: Readonly<Record<string, unknown>>): Promise<void>;
-  /** A table for people on a terminal, TSV without header in a pipe; rows flow through in constant memory there. */
-  table(header: readonly string[], rows: AsyncIterable<readonly string[]>): Promise<void>;
+  /** A table for people on a terminal, no wider than that; TSV without header in a pipe, where rows flow in constant memory. */
+  table(header: readonly (string | Column)[], rows: AsyncIterable<readonly Cell[]>): Promise<void>;
   /** The closing words of a failed run. */
   failure(error: SregistryError): Promise<void>;
   flush(): Promise<void>;
@@ -152,8 +152,8 @@ async function writeDocument(out: Output, document: unknown, render: TerminalOpt
 interface TableInput {
   readonly out: Output;
   readonly style: Style;
-  readonly header: readonly string[];
-  readonly rows: AsyncIterable<readonly string[]>;
+  readonly header: readonly (string | Column)[];
+  readonly rows: AsyncIterable<readonly Cell[]>;
 }
 
 async function writeTable({ out, style, header, rows }: TableInput): Promise<void> {
@@ -164,11 +164,9 @@ async function writeTable({ out, style, header, rows }: TableInput): Promise<voi
     }
     return;
   }
-  const all: (readonly string[])[] = [];
+  const all: (readonly Cell[])[] = [];
   for await (const row of rows) all.push(row);
-  if (all.length === 0) return;
-  const [first = "", ...rest] = alignedTable(header, all).split("\n");
-  await out.write([style.bold(first), ...rest].join("\n"));
+  if (all.length > 0) await out.write(alignedTable(header, all, { room: out.room, style }));
 }
 
 function stackOf(error: Error): string {

@@ -25,3 +25,25 @@ export function formatDuration(seconds: number): string {
 export function formatRate(bytesPerSecond: number): string {
   return `${formatSize(Math.round(bytesPerSecond))}/s`;
 }
+
+const AGES: readonly (readonly [string, number])[] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+];
+/** Days; what is older is told by its date. */
+const LONGEST_AGE = 14;
+
+/** RFC 3339 as `just now`, `5 minutes ago`, `3 days ago`, and after two weeks as `2026-11-21` (UTC). `now`: Unix milliseconds. */
+export function formatDate(time: string, now: number): string {
+  const then = Date.parse(time);
+  if (Number.isNaN(then)) return time;
+  const age = now - then;
+  const date = new Date(then).toISOString().slice(0, 10);
+  if (age < -60_000 || age >= LONGEST_AGE * 86_400_000) return date;
+  for (const [unit, milliseconds] of AGES) {
+    const count = Math.floor(age / milliseconds);
+    if (count >= 1) return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+  }
+  return "just now";
+}

@@ -64,6 +64,9 @@ describe("a client", () => {
       references: [`${lab}:2.0`],
     });
     expect((await all(client.list(lab))).map(({ name }) => name)).toEqual([`${lab}:1.0`, `${lab}:latest`]);
+    expect(await all(client.listRows(lab, { columns: ["tag", "size"], sort: "-name", limit: 1 }))).toEqual([
+      { tag: "latest", size: pushed.size },
+    ]);
     const [described] = await all(client.describe(`${lab}:1.0`));
     expect(described).toMatchObject({ name: `${lab}:1.0`, image: { digest: pushed.digest, size: pushed.size } });
     expect((await client.inspect(TINY)).metadata).toEqual(described?.metadata);

@@ -1,0 +1,81 @@
+/** How many cells of a terminal a text takes, and texts cut to fit. */
+
+const ELLIPSIS = "…";
+const PRINTABLE_ASCII = /^[\u0020-\u007e]*$/;
+/** Combining marks, the later parts of a Korean syllable, and what joins or varies its neighbours. */
+const NO_CELL = /^(?:\p{Mark}|[\u1160-\u11ff\u200b-\u200d\u2060\ufeff])$/u;
+/** Emoji drawn as pictures: by themselves, by a variation selector, or as a flag of two letters. */
+const PICTURE = /\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|[\u{1f1e6}-\u{1f1ff}]{2}/u;
+
+/** Wide and fullwidth ranges of Unicode's EastAsianWidth.txt, first and last, without the emoji. */
+const WIDE: readonly (readonly [number, number])[] = [
+  [0x1100, 0x115f],
+  [0x2e80, 0x303e],
+  [0x3041, 0x4dbf],
+  [0x4e00, 0xa4cf],
+  [0xa960, 0xa97f],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe10, 0xfe19],
+  [0xfe30, 0xfe6f],
+  [0xff01, 0xff60],
+  [0xffe0, 0xffe6],
+  [0x16fe0, 0x18d08],
+  [0x1aff0, 0x1b2fb],
+  [0x1f200, 0x1f265],
+  [0x20000, 0x3fffd],
+];
+
+const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** Columns of a terminal; control characters are expected to be escapes by now. */
+export function displayWidth(text: string): number {
+  if (PRINTABLE_ASCII.test(text)) return text.length;
+  return graphemes(text).reduce((sum, one) => sum + cells(one), 0);
+}
+
+/** `text` in at most `width` columns, its end cut off. */
+export function cutEnd(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  return `${take(graphemes(text), width - 1).trimEnd()}${ELLIPSIS}`;
+}
+
+/** `text` in at most `width` columns: of a name both ends tell, and of an image's the tag at its end most. */
+export function cutMiddle(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  const all = graphemes(text);
+  const tail = take(all.toReversed(), Math.floor((width - 1) / 2), (kept, next) => next + kept);
+  return `${take(all, width - 1 - displayWidth(tail))}${ELLIPSIS}${tail}`;
+}
+
+/** The first graphemes that fit, put together by `join`. */
+function take(
+  all: readonly string[],
+  room: number,
+  join: (kept: string, next: string) => string = (kept, next) => kept + next,
+): string {
+  let kept = "";
+  let left = room;
+  for (const one of all) {
+    left -= cells(one);
+    if (left < 0) break;
+    kept = join(kept, one);
+  }
+  return kept;
+}
+
+function graphemes(text: string): readonly string[] {
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
+function cells(grapheme: string): number {
+  if (PICTURE.test(grapheme)) return 2;
+  let sum = 0;
+  for (const character of grapheme) if (!NO_CELL.test(character)) sum += isWide(character) ? 2 : 1;
+  return sum;
+}
+
+function isWide(character: string): boolean {
+  const code = character.codePointAt(0) ?? 0;
+  return WIDE.some(([first, last]) => code >= first && code <= last);
+}
