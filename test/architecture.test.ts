@@ -39,7 +39,7 @@ function room(file: string): string {
   return parts[0] === "registry" && parts.length > 2 ? `registry/${parts[1]}` : (parts[0] ?? "");
 }
 
-const FOUNDATION = ["errors.ts", "call.ts", "secret.ts", "decode.ts", "hmac.ts", "version.ts"];
+const FOUNDATION = ["errors.ts", "call.ts", "secret.ts", "decode.ts", "hmac.ts", "version.ts", "nearest.ts"];
 
 /** room -> the rooms it may import. A room may always import itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -48,6 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "exit-status.ts": ["errors.ts"],
   "version.ts": [],
   "hmac.ts": [],
+  "nearest.ts": [],
   "secret.ts": [],
   "decode.ts": ["errors.ts"],
   reference: FOUNDATION,

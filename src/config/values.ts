@@ -1,10 +1,10 @@
 /** What a setting may hold: readers `YamlNode -> T` whose errors name file, line and key. */
 import { dirname, join, resolve } from "node:path";
 import { isCode, SregistryError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { parseHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
 import { wrong, type YamlNode } from "../yaml/document.ts";
-import { nearest } from "./nearest.ts";
 
 export interface Place {
   readonly file: string;

@@ -1,5 +1,6 @@
 /** First steps of every name: what is refused before parsing, the scheme, and where path, tag and digest end. */
-import { invalid, nearest, quote } from "./invalid.ts";
+import { nearest } from "../nearest.ts";
+import { invalid, quote } from "./invalid.ts";
 import type { Scheme } from "./reference.ts";
 
 export const SCHEMES: readonly Scheme[] = ["library", "shub", "oras", "docker", "local"];

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SregistryError } from "../../src/errors.ts";
 import { parseHost } from "../../src/reference/host.ts";
-import { nearest } from "../../src/reference/invalid.ts";
 import { isRepoPath, isTag } from "../../src/reference/name.ts";
 import { matches, parsePattern } from "../../src/reference/pattern.ts";
 
@@ -144,17 +143,5 @@ describe("single names", () => {
   test("tags", () => {
     const texts = ["1", "_x", "V1.0-rc_2", "a".repeat(128), "a".repeat(129), "", ".a", "-a", "a b", "a\n", "é"];
     expect(texts.filter((text) => isTag(text))).toEqual(["1", "_x", "V1.0-rc_2", "a".repeat(128)]);
-  });
-
-  test("nearest word", () => {
-    const words = ["library", "shub", "oras"];
-    expect(["libary", "lbirary", "shrub", "ora", "ftp", ""].map((word) => nearest(word, words))).toEqual([
-      "library",
-      "library",
-      "shub",
-      "oras",
-      undefined,
-      undefined,
-    ]);
   });
 });
