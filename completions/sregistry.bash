@@ -34,22 +34,22 @@ _sregistry_value() {
     "list --limit") : ;;
     "search --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "inspect --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
-    "labels -k" | "labels --key") : ;;
-    "labels --value") : ;;
+    "get --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "copy --tag") kind=tag ;;
     "copy --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
-    "get --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
+    "labels -k" | "labels --key") : ;;
+    "labels --value") : ;;
     "bcast --program") kind=file ;;
     "bcast --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "bcast --on-node") : ;;
     "cache --max-size") : ;;
     "cache --older-than") : ;;
-    "remote --token-file") kind=file ;;
-    "remote --tokenfile") kind=file ;;
     "login -u" | "login --username") : ;;
     "login --token-file") kind=file ;;
     "login --tokenfile") kind=file ;;
     "login -p" | "login --password") : ;;
+    "remote --token-file") kind=file ;;
+    "remote --tokenfile") kind=file ;;
     "serve --listen") : ;;
     "serve --token-file") kind=file ;;
     "serve --allow-host") : ;;
@@ -80,31 +80,31 @@ _sregistry_argument() {
     "list@0 "*) kind=pattern ;;
     "search@1 "*) kind=endpoint ;;
     "inspect@0 "*) kind=image ;;
-    "labels@0 "*) kind=pattern ;;
-    "tag@0 "*) kind=reference ;;
-    "tag@"*) kind=tag ;;
+    "get@0 "*) kind=reference ;;
     "copy@0 "*) kind=reference ;;
     "copy@1 "*) kind=reference ;;
+    "tag@0 "*) kind=reference ;;
+    "tag@"*) kind=tag ;;
+    "labels@0 "*) kind=pattern ;;
     "delete@0 "*) kind=reference ;;
-    "get@0 "*) kind=reference ;;
     "bcast@0 "*) kind=reference ;;
     "bcast@1 "*) kind=file ;;
     "cache@0 ") choices="path list verify prune clean" ;;
+    "login@0 "*) kind=login ;;
+    "logout@0 "*) kind=login ;;
     "remote@0 ") choices="add list use remove login logout status get-login-password" ;;
     "remote@1 use") kind=remote ;;
     "remote@1 remove") kind=remote ;;
     "remote@1 login") kind=remote ;;
     "remote@1 logout") kind=remote ;;
     "remote@1 status") kind=remote ;;
-    "collection@0 ") choices="create" ;;
-    "login@0 "*) kind=login ;;
-    "logout@0 "*) kind=login ;;
     "serve@0 ") choices="user freeze unfreeze" ;;
     "serve@1 user") choices="add list remove" ;;
     "serve@1 freeze") kind=reference ;;
     "serve@1 unfreeze") kind=reference ;;
+    "collection@0 ") choices="create" ;;
     "completion@0 ") choices="bash zsh fish" ;;
-    "help@0 ") choices="pull push list search inspect labels tag copy delete get bcast cache remote collection login logout serve completion version" ;;
+    "help@0 ") choices="pull push list search inspect get copy tag labels delete bcast cache login logout remote serve collection completion version flags names environment exit" ;;
   esac
 }
 
@@ -116,16 +116,16 @@ _sregistry_flags() {
     list) flags="-e --env -r --runscript -t --test -d --deffile -l --labels --columns --sort --limit $flags" ;;
     search) flags="--arch --signed $flags" ;;
     inspect) flags="-e --env -r --runscript -t --test -d --deffile -l --labels --arch $flags" ;;
-    labels) flags="-k --key --value $flags" ;;
-    copy) flags="--tag --all --arch --referrers -U --allow-unsigned --any-file --dry-run $flags" ;;
-    delete) flags="-f --force $flags" ;;
     get) flags="--arch $flags" ;;
+    copy) flags="--tag --all --arch --referrers -U --allow-unsigned --any-file --dry-run $flags" ;;
+    labels) flags="-k --key --value $flags" ;;
+    delete) flags="-f --force $flags" ;;
     bcast) flags="-F --force --program --arch $flags" ;;
     cache) flags="--max-size --older-than --dry-run -f --force $flags" ;;
-    remote) flags="-i --insecure --no-login --use --token-stdin --token-file --keyring $flags" ;;
-    collection) flags="--private $flags" ;;
     login) flags="-u --username --password-stdin --token-stdin --token-file --keyring $flags" ;;
+    remote) flags="-i --insecure --no-login --use --token-stdin --token-file --keyring $flags" ;;
     serve) flags="--listen --token-file --public-read --allow-host --check --dry-run $flags" ;;
+    collection) flags="--private $flags" ;;
     completion) flags="--answer-within $flags" ;;
   esac
 }
@@ -201,7 +201,7 @@ _sregistry() {
     kind="" choices=$flags
     _sregistry_offer "$cur"
   elif [[ -z $verb ]]; then
-    kind="" choices="pull push list search inspect labels tag copy delete get bcast cache remote collection login logout serve completion version help"
+    kind="" choices="pull push list search inspect get copy tag labels delete bcast cache login logout remote serve collection completion version help"
     _sregistry_offer "$cur"
   else
     _sregistry_argument "$verb"

@@ -39,15 +39,15 @@ function __sregistry_typed
                     set skip yes
                 case 'inspect --arch'
                     set skip yes
-                case 'labels -k' 'labels --key'
-                    set skip yes
-                case 'labels --value'
+                case 'get --arch'
                     set skip yes
                 case 'copy --tag'
                     set skip yes
                 case 'copy --arch'
                     set skip yes
-                case 'get --arch'
+                case 'labels -k' 'labels --key'
+                    set skip yes
+                case 'labels --value'
                     set skip yes
                 case 'bcast --program'
                     set skip yes
@@ -59,10 +59,6 @@ function __sregistry_typed
                     set skip yes
                 case 'cache --older-than'
                     set skip yes
-                case 'remote --token-file'
-                    set skip yes
-                case 'remote --tokenfile'
-                    set skip yes
                 case 'login -u' 'login --username'
                     set skip yes
                 case 'login --token-file'
@@ -70,6 +66,10 @@ function __sregistry_typed
                 case 'login --tokenfile'
                     set skip yes
                 case 'login -p' 'login --password'
+                    set skip yes
+                case 'remote --token-file'
+                    set skip yes
+                case 'remote --tokenfile'
                     set skip yes
                 case 'serve --listen'
                     set skip yes
@@ -144,8 +144,8 @@ function __sregistry_find
 end
 
 complete -c sregistry -f
-complete -c sregistry -n 'test -z "$(__sregistry_typed)"' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' labels \'show and find labels across images\' tag \'give an image more tags without sending it again\' copy \'copy images between any two endpoints, nothing kept on the way\' delete \'remove a tag or an image\' get \'print the path of an image, fetching it only if needed\' bcast \'put an image on the local disk of every node of a Slurm job\' cache \'the image cache: path, list, verify, prune, clean\' remote \'the endpoints that Singularity shares: add, list, use, remove, login, logout, status\' collection \'create a collection\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' serve \'run the embedded registry over HTTP\' completion \'print the script that completes words in a shell\' version \'print the version\' help \'print the help of a verb\')'
-complete -c sregistry -l registry -x -a '(__sregistry_find registry)' -d 'default registry for names without scheme: a remote, local, oras://HOST[/PATH] or a URL'
+complete -c sregistry -n 'test -z "$(__sregistry_typed)"' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' get \'print the path of an image, fetching it only if needed\' copy \'copy images between any two endpoints, nothing kept on the way\' tag \'give an image more tags without sending it again\' labels \'show and find labels across images\' delete \'remove a tag or an image\' bcast \'put an image on the local disk of every node of a Slurm job\' cache \'the image cache: path, list, verify, prune, clean\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' remote \'name registries, and choose the default one\' serve \'run the embedded registry over HTTP\' collection \'create a collection\' completion \'print the script that completes words in a shell\' version \'print the version\' help \'print the help of a verb, or on a topic\')'
+complete -c sregistry -l registry -x -a '(__sregistry_find registry)' -d 'default registry: a remote, local, oras://HOST or a URL'
 complete -c sregistry -l library -x -d 'the library that library:// and names without scheme stand for in this run'
 complete -c sregistry -l protocol -x -a 'auto library hmac' -d 'how a Singularity Registry Server is spoken to'
 complete -c sregistry -s c -l config -r -F -d 'another remote.yaml than Singularity\'s'
@@ -216,14 +216,9 @@ complete -c sregistry -n '__sregistry_in inspect' -s l -l labels -d 'labels'
 complete -c sregistry -n '__sregistry_in inspect' -l arch -x -a 'amd64 arm64 arm 386 ppc64le riscv64 s390x' -d 'which one, where a name stands for several: amd64, arm64, ...'
 complete -c sregistry -n '__sregistry_at inspect 0' -F -a '(__sregistry_find image)'
 
-# labels
-complete -c sregistry -n '__sregistry_in labels' -s k -l key -x -d 'only this key, upper and lower case alike'
-complete -c sregistry -n '__sregistry_in labels' -l value -x -d 'only this value'
-complete -c sregistry -n '__sregistry_at labels 0' -a '(__sregistry_find pattern)'
-
-# tag
-complete -c sregistry -n '__sregistry_at tag 0' -a '(__sregistry_find reference)'
-complete -c sregistry -n '__sregistry_from tag 1' -a '(__sregistry_find tag)'
+# get
+complete -c sregistry -n '__sregistry_in get' -l arch -x -a 'amd64 arm64 arm 386 ppc64le riscv64 s390x' -d 'which one, where a name stands for several: amd64, arm64, ...'
+complete -c sregistry -n '__sregistry_at get 0' -a '(__sregistry_find reference)'
 
 # copy
 complete -c sregistry -n '__sregistry_in copy' -l tag -x -a '(__sregistry_find tag)' -d 'a tag to set; may be given several times; with --all: one to copy'
@@ -236,13 +231,18 @@ complete -c sregistry -n '__sregistry_in copy' -l dry-run -d 'ask both sides wha
 complete -c sregistry -n '__sregistry_at copy 0' -a '(__sregistry_find reference)'
 complete -c sregistry -n '__sregistry_at copy 1' -a '(__sregistry_find reference)'
 
+# tag
+complete -c sregistry -n '__sregistry_at tag 0' -a '(__sregistry_find reference)'
+complete -c sregistry -n '__sregistry_from tag 1' -a '(__sregistry_find tag)'
+
+# labels
+complete -c sregistry -n '__sregistry_in labels' -s k -l key -x -d 'only this key, upper and lower case alike'
+complete -c sregistry -n '__sregistry_in labels' -l value -x -d 'only this value'
+complete -c sregistry -n '__sregistry_at labels 0' -a '(__sregistry_find pattern)'
+
 # delete
 complete -c sregistry -n '__sregistry_in delete' -s f -l force -d 'do not ask'
 complete -c sregistry -n '__sregistry_at delete 0' -a '(__sregistry_find reference)'
-
-# get
-complete -c sregistry -n '__sregistry_in get' -l arch -x -a 'amd64 arm64 arm 386 ppc64le riscv64 s390x' -d 'which one, where a name stands for several: amd64, arm64, ...'
-complete -c sregistry -n '__sregistry_at get 0' -a '(__sregistry_find reference)'
 
 # bcast
 complete -c sregistry -n '__sregistry_in bcast' -s F -l force -d 'replace a file that holds something else'
@@ -256,25 +256,7 @@ complete -c sregistry -n '__sregistry_in cache' -l max-size -x -d 'prune: what m
 complete -c sregistry -n '__sregistry_in cache' -l older-than -x -d 'prune: what was not used for: 12h, 30d, 8w'
 complete -c sregistry -n '__sregistry_in cache' -l dry-run -d 'prune: say what would go'
 complete -c sregistry -n '__sregistry_in cache' -s f -l force -d 'clean: do not ask'
-complete -c sregistry -n '__sregistry_after cache' -a '(printf \'%s\\t%s\\n\' path \'print its directory\' list \'what is in it\' verify \'hash everything\' prune \'remove what was not used for long\' clean \'remove everything\')'
-
-# remote
-complete -c sregistry -n '__sregistry_in remote' -s i -l insecure -d 'add: plain http'
-complete -c sregistry -n '__sregistry_in remote' -l no-login -d 'add: do not ask for a token'
-complete -c sregistry -n '__sregistry_in remote' -l use -d 'add: make it the active remote at once'
-complete -c sregistry -n '__sregistry_in remote' -l token-stdin -d 'read the token from standard input'
-complete -c sregistry -n '__sregistry_in remote' -l token-file -r -F -d 'read the token from a file\'s first line'
-complete -c sregistry -n '__sregistry_in remote' -l keyring -d 'keep the token in the system\'s keyring instead of remote.yaml'
-complete -c sregistry -n '__sregistry_after remote' -a '(printf \'%s\\t%s\\n\' add \'a remote under a name of yours\' list \'the remotes, and which is active\' use \'make a remote the active one\' remove \'forget a remote\' login \'check and keep a token\' logout \'forget a token\' status \'does it answer, and who is logged in\' get-login-password \'the password of a library\\\'s own OCI registry\')'
-complete -c sregistry -n '__sregistry_after remote use' -a '(__sregistry_find remote)'
-complete -c sregistry -n '__sregistry_after remote remove' -a '(__sregistry_find remote)'
-complete -c sregistry -n '__sregistry_after remote login' -a '(__sregistry_find remote)'
-complete -c sregistry -n '__sregistry_after remote logout' -a '(__sregistry_find remote)'
-complete -c sregistry -n '__sregistry_after remote status' -a '(__sregistry_find remote)'
-
-# collection
-complete -c sregistry -n '__sregistry_in collection' -l private -d 'only its owner and contributors see it'
-complete -c sregistry -n '__sregistry_after collection' -a '(printf \'%s\\t%s\\n\' create \'make a collection\')'
+complete -c sregistry -n '__sregistry_after cache' -a '(printf \'%s\\t%s\\n\' path \'print its directory\' list \'show what is in it\' verify \'hash everything; what is damaged is removed\' prune \'remove what was not used for long\' clean \'remove everything\')'
 
 # login
 complete -c sregistry -n '__sregistry_in login' -s u -l username -x -d 'user name at a registry\'s host'
@@ -287,6 +269,20 @@ complete -c sregistry -n '__sregistry_at login 0' -a '(__sregistry_find login)'
 # logout
 complete -c sregistry -n '__sregistry_at logout 0' -a '(__sregistry_find login)'
 
+# remote
+complete -c sregistry -n '__sregistry_in remote' -s i -l insecure -d 'add: plain http'
+complete -c sregistry -n '__sregistry_in remote' -l no-login -d 'add: do not ask for a token'
+complete -c sregistry -n '__sregistry_in remote' -l use -d 'add: make it the default registry at once'
+complete -c sregistry -n '__sregistry_in remote' -l token-stdin -d 'read the token from standard input'
+complete -c sregistry -n '__sregistry_in remote' -l token-file -r -F -d 'read the token from a file\'s first line'
+complete -c sregistry -n '__sregistry_in remote' -l keyring -d 'keep the token in the system\'s keyring instead of remote.yaml'
+complete -c sregistry -n '__sregistry_after remote' -a '(printf \'%s\\t%s\\n\' add \'keep a registry under a name of yours\' list \'show the remotes, and which is active\' use \'make a remote the default registry\' remove \'forget a remote\' login \'check and keep a token\' logout \'forget a token\' status \'say whether it answers, and who is logged in\' get-login-password \'print the password of a library\\\'s own OCI registry\')'
+complete -c sregistry -n '__sregistry_after remote use' -a '(__sregistry_find remote)'
+complete -c sregistry -n '__sregistry_after remote remove' -a '(__sregistry_find remote)'
+complete -c sregistry -n '__sregistry_after remote login' -a '(__sregistry_find remote)'
+complete -c sregistry -n '__sregistry_after remote logout' -a '(__sregistry_find remote)'
+complete -c sregistry -n '__sregistry_after remote status' -a '(__sregistry_find remote)'
+
 # serve
 complete -c sregistry -n '__sregistry_in serve' -l listen -x -d 'HOST:PORT or PORT; default 127.0.0.1:5000, port 0 takes a free one'
 complete -c sregistry -n '__sregistry_in serve' -l token-file -r -F -d 'tokens that may write, one a line; needed beyond loopback'
@@ -295,9 +291,13 @@ complete -c sregistry -n '__sregistry_in serve' -l allow-host -x -d 'a further n
 complete -c sregistry -n '__sregistry_in serve' -l check -d 'find and mend what a crash or a full disk left; do not serve'
 complete -c sregistry -n '__sregistry_in serve' -l dry-run -d 'with --check: only say it'
 complete -c sregistry -n '__sregistry_after serve' -a '(printf \'%s\\t%s\\n\' user \'add, list, remove\' freeze \'keep a tag as it is\' unfreeze \'let a tag change again\')'
-complete -c sregistry -n '__sregistry_after serve user' -a '(printf \'%s\\t%s\\n\' add \'a user, whose token is told once\' list \'who may push\' remove \'forget a user\')'
+complete -c sregistry -n '__sregistry_after serve user' -a '(printf \'%s\\t%s\\n\' add \'add a user; the token is told this once\' list \'show who may push\' remove \'forget a user\')'
 complete -c sregistry -n '__sregistry_after serve freeze' -a '(__sregistry_find reference)'
 complete -c sregistry -n '__sregistry_after serve unfreeze' -a '(__sregistry_find reference)'
+
+# collection
+complete -c sregistry -n '__sregistry_in collection' -l private -d 'only its owner and contributors see it'
+complete -c sregistry -n '__sregistry_after collection' -a '(printf \'%s\\t%s\\n\' create \'make a collection, at the default registry or library://HOST\')'
 
 # completion
 complete -c sregistry -n '__sregistry_in completion' -l answer-within -x -d 'how long a registry is waited for after TAB, in milliseconds; default 150'
@@ -306,4 +306,4 @@ complete -c sregistry -n '__sregistry_after completion' -a '(printf \'%s\\t%s\\n
 # version
 
 # help
-complete -c sregistry -n '__sregistry_after help' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' labels \'show and find labels across images\' tag \'give an image more tags without sending it again\' copy \'copy images between any two endpoints, nothing kept on the way\' delete \'remove a tag or an image\' get \'print the path of an image, fetching it only if needed\' bcast \'put an image on the local disk of every node of a Slurm job\' cache \'the image cache: path, list, verify, prune, clean\' remote \'the endpoints that Singularity shares: add, list, use, remove, login, logout, status\' collection \'create a collection\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' serve \'run the embedded registry over HTTP\' completion \'print the script that completes words in a shell\' version \'print the version\')'
+complete -c sregistry -n '__sregistry_after help' -a '(printf \'%s\\t%s\\n\' pull \'fetch images to files: verified, resumable\' push \'send an image and set its tags\' list \'list containers, with their metadata if asked\' search \'find images by a part of their name or description\' inspect \'show what an image says of itself, remote or in a file\' get \'print the path of an image, fetching it only if needed\' copy \'copy images between any two endpoints, nothing kept on the way\' tag \'give an image more tags without sending it again\' labels \'show and find labels across images\' delete \'remove a tag or an image\' bcast \'put an image on the local disk of every node of a Slurm job\' cache \'the image cache: path, list, verify, prune, clean\' login \'check and keep the credentials of a remote or a host\' logout \'forget the credentials of a remote or a host\' remote \'name registries, and choose the default one\' serve \'run the embedded registry over HTTP\' collection \'create a collection\' completion \'print the script that completes words in a shell\' version \'print the version\' flags \'the flags that every verb takes\' names \'how images are named, and what the default registry is\' environment \'variables, and the flags that they stand for\' exit \'the exit statuses\')'

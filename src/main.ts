@@ -58,8 +58,7 @@ async function main(): Promise<void> {
   const terminalFor = (flags: Flags, signal: AbortSignal, render?: Program["render"]): Promise<Terminal> =>
     createTerminal({ stdin, stdout, stderr }, { ...globalFlags(flags), env, signal, render });
   try {
-    const columns = stdout.columns ?? 80;
-    const program = await parseProgram({ argv: argv.slice(2), env, version: VERSION, columns });
+    const program = await parseProgram({ argv: argv.slice(2), env, version: VERSION });
     const flags = globalFlags(program.flags);
     signal = withTimeout(interruption.signal, flags.timeout);
     terminal = await terminalFor(program.flags, signal, program.render);

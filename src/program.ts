@@ -1,15 +1,17 @@
 /** The command tree, built from the verbs' definitions. Only the verb that is used is loaded. */
-import { Command, CommanderError, Help, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { Environment } from "./client/services.ts";
+import { requireOwnFlags } from "./commands/actions.ts";
 import { asksForWords, wordsCommand } from "./commands/completion/line.ts";
 import type { Format } from "./commands/format.ts";
 import { GLOBAL_OPTIONS, globalFlags } from "./commands/globals.ts";
-import { VERBS, type VerbEntry } from "./commands/index.ts";
-import { insteadOf } from "./commands/old-verbs.ts";
+import type { HelpInput } from "./commands/help/help.ts";
+import { wayOut, wrongChoice } from "./commands/hints.ts";
+import { VERBS } from "./commands/index.ts";
 import type { Answer } from "./commands/schemas/schema.ts";
-import { type AnyVerb, Flags, type OptionSpec } from "./commands/verb.ts";
+import { type AnyVerb, Flags, type OptionSpec, type Prepared } from "./commands/verb.ts";
 import type { Context } from "./context.ts";
-import { SregistryError } from "./errors.ts";
+import { isCode, SregistryError } from "./errors.ts";
 
 export interface Program {
   /** The flags as far as they could be read; how to print depends on them even when parsing failed. */
@@ -24,11 +26,7 @@ export interface ProgramInput {
   readonly argv: readonly string[];
   readonly env: Environment;
   readonly version: string;
-  /** Columns of the terminal that help is written for. */
-  readonly columns: number;
 }
-
-const INTRODUCTION = "One client for every place where Singularity and Apptainer images live.";
 
 /**
  * What a shell asks while somebody types never fails: a variable that is wrong is told when a command is run.
@@ -47,26 +45,48 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
   const written: string[] = [];
   let parsed: Program | undefined;
   const root = rootCommand(input, (text) => written.push(text));
+  const flagsNow = (): Flags => readFlags(GLOBAL_OPTIONS, root.opts(), input.env);
+  const help = (words: readonly string[], lenient: boolean): Program => ({
+    flags: flagsNow(),
+    render: undefined,
+    run: (context) => showHelp({ words, lenient }, context),
+  });
+  root.configureHelp({
+    formatHelp(command) {
+      parsed = help(command === root ? [] : [command.name(), ...command.args], true);
+      return "";
+    },
+  });
   root.hook("preSubcommand", async (_root, command) => {
     const entry = VERBS.find(({ name }) => name === command.name());
     if (entry === undefined) return;
     configureVerb(command, await entry.load(), async (verb, words, local) => {
       const flags = readFlags([...GLOBAL_OPTIONS, ...verb.options], { ...root.opts(), ...local }, input.env);
-      const { answer, run } = verb.prepare(words, flags);
+      const { answer, run } = prepared(command.name(), verb, words, flags);
       parsed = { flags, render: await rendering(flags, answer), run };
     });
   });
-  for (const entry of VERBS) root.addCommand(verbStub(root, entry));
+  for (const { name } of VERBS) root.addCommand(stub(root, name));
+  root.addCommand(
+    stub(root, "help")
+      .argument("[words...]")
+      .action((words: readonly string[]) => {
+        parsed = help(words, false);
+      }),
+  );
   try {
-    await root.parseAsync([...(await helpWords(root, input.argv))], { from: "user" });
+    const argv = asksForWords(input.argv) ? wordsCommand(input.argv) : input.argv;
+    await root.parseAsync([...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Without a verb Commander shows its help as a failure; here it is the answer.
-    const isHelp = error.exitCode === 0 || error.code === "commander.help";
-    if (!isHelp) throw usageError(error, helpOn(input.argv));
-    return printing(written.join("") || root.helpInformation(), input.env);
+    if (parsed !== undefined) return parsed;
+    if (error.exitCode !== 0) {
+      const { usageError } = await import("./commands/usage-error.ts");
+      throw await usageError(error, input.argv, VERBS);
+    }
+    return { flags: flagsNow(), render: undefined, run: (context) => context.terminal.block(written.join("")) };
   }
-  return parsed ?? printing(root.helpInformation(), input.env);
+  return parsed ?? help([], true);
 }
 
 /** @throws SregistryError USAGE for a template that does not fit the answer. A variable is not meant for verbs without fields. */
@@ -78,61 +98,25 @@ async function rendering(flags: Flags, answer: Answer | undefined): Promise<Form
   throw new SregistryError("USAGE", "--format does not go with this verb: its answer has no fields");
 }
 
-function printing(text: string, env: Environment): Program {
-  return {
-    flags: readFlags(GLOBAL_OPTIONS, {}, env),
-    render: undefined,
-    run: (context) => context.terminal.block(text),
-  };
+async function showHelp(asked: HelpInput, { terminal, verbs }: Context): Promise<void> {
+  const { helpText } = await import("./commands/help/help.ts");
+  await terminal.screen(await helpText(asked, verbs, terminal.out.columns));
 }
 
-function rootCommand({ version, columns }: ProgramInput, write: (text: string) => void): Command {
+function rootCommand({ version }: ProgramInput, write: (text: string) => void): Command {
   const root = new Command("sregistry")
-    .description(INTRODUCTION)
-    .usage("VERB [options]")
     .version(version, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .exitOverride()
-    .configureOutput({
-      writeOut: write,
-      writeErr: () => undefined,
-      getOutHelpWidth: () => Math.min(columns, 100),
-      getErrHelpWidth: () => Math.min(columns, 100),
-    })
-    .configureHelp({ subcommandTerm: (command) => command.name(), formatHelp: verbsFirst })
-    .showSuggestionAfterError(true);
+    .configureOutput({ writeOut: write, writeErr: () => undefined });
   for (const spec of GLOBAL_OPTIONS) root.addOption(option(spec));
-  root.addHelpText(
-    "after",
-    `
-Names: [scheme://][host[:port]/]path[:tag][@digest] with oras://, local://; a name without scheme
-belongs to the default registry (--registry, SREGISTRY_REGISTRY, config), at first the embedded one.
-
-First steps:
-  sregistry push image.sif --name lab/tool --tag 1.0
-  sregistry list
-  sregistry pull lab/tool:1.0
-Help on a verb: sregistry help VERB`,
-  );
   return root;
 }
 
-/** Commander writes options before commands; what a newcomer looks for is the verbs. */
-function verbsFirst(command: Command, helper: Help): string {
-  const sections = Help.prototype.formatHelp.call(helper, command, helper).trimEnd().split("\n\n");
-  const isOptions = (section: string): boolean => section.startsWith("Options:");
-  return `${[...sections.filter((one) => !isOptions(one)), ...sections.filter(isOptions)].join("\n\n")}\n`;
-}
-
-function verbStub(root: Command, entry: VerbEntry): Command {
-  return root
-    .createCommand(entry.name)
-    .copyInheritedSettings(root)
-    .summary(entry.summary)
-    .description(`${entry.summary[0]?.toUpperCase() ?? ""}${entry.summary.slice(1)}.`)
-    .helpGroup(`${entry.group}:`)
-    .helpCommand(false);
+/** A verb's own words and flags are added when it is the one that was typed. */
+function stub(root: Command, name: string): Command {
+  return root.createCommand(name).copyInheritedSettings(root).helpCommand(false);
 }
 
 type Accept = (verb: AnyVerb, words: readonly string[], local: Record<string, unknown>) => Promise<void>;
@@ -140,9 +124,6 @@ type Accept = (verb: AnyVerb, words: readonly string[], local: Record<string, un
 function configureVerb(command: Command, verb: AnyVerb, accept: Accept): void {
   for (const { name, description } of verb.arguments) command.argument(name, description);
   for (const spec of verb.options) command.addOption(option(spec));
-  const width = Math.max(...verb.examples.map((example) => example.command.length));
-  const examples = verb.examples.map((example) => `  ${example.command.padEnd(width)}  ${example.says}`);
-  command.addHelpText("after", `\nExamples:\n${examples.join("\n")}\n\nGlobal flags: sregistry --help`);
   command.action((...all: unknown[]) => {
     const words = all
       .slice(0, -2)
@@ -150,6 +131,17 @@ function configureVerb(command: Command, verb: AnyVerb, accept: Accept): void {
       .filter((word): word is string => typeof word === "string");
     return accept(verb, words, command.opts());
   });
+}
+
+/** What a verb finds wrong with its words comes with a hint, if only with an example. */
+function prepared(name: string, verb: AnyVerb, words: readonly string[], flags: Flags): Prepared {
+  try {
+    requireOwnFlags(name, verb, words, flags);
+    return verb.prepare(words, flags);
+  } catch (error) {
+    if (!isCode(error, "USAGE") || error.hint !== undefined) throw error;
+    throw new SregistryError("USAGE", error.message, { hint: wayOut(name, verb), cause: error });
+  }
 }
 
 function option(spec: OptionSpec): Option {
@@ -160,34 +152,6 @@ function option(spec: OptionSpec): Option {
     made.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
   }
   return made;
-}
-
-/**
- * `help VERB` and `help` are spelled out, so that the verb's definition is loaded before its help is written; what a shell
- * asks is turned into a command line.
- */
-async function helpWords(root: Command, argv: readonly string[]): Promise<readonly string[]> {
-  if (asksForWords(argv)) return wordsCommand(argv);
-  if (argv[0] !== "help") return argv;
-  if (argv[1] === undefined || argv[1].startsWith("-")) return ["--help"];
-  if (!root.commands.some((command) => command.name() === argv[1])) return argv.slice(1, 2);
-  return [argv[1], "--help"];
-}
-
-/** What to type for help on what was typed. */
-function helpOn(argv: readonly string[]): string {
-  const verb = argv.find((word) => VERBS.some(({ name }) => name === word));
-  return verb === undefined ? "sregistry --help" : `sregistry help ${verb}`;
-}
-
-function usageError(error: CommanderError, help: string): SregistryError {
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = /Did you mean (.*)\?/.exec(rest.join(" "))?.[1];
-  const old = error.code === "commander.unknownCommand" ? insteadOf(/'(.*)'/.exec(first)?.[1] ?? "") : undefined;
-  return new SregistryError("USAGE", first, {
-    hint: old ?? (suggestion === undefined ? help : `did you mean ${suggestion}?`),
-    cause: error,
-  });
 }
 
 /** Commander's values by long flag name; what the command line left open is filled from the environment. */
@@ -213,7 +177,8 @@ function fromEnvironment(spec: OptionSpec, name: string, made: Option, env: Envi
   const text = variable === undefined ? undefined : env[variable];
   if (variable === undefined || text === undefined) return undefined;
   if (spec.choices !== undefined && !spec.choices.includes(text)) {
-    throw new SregistryError("USAGE", `${variable} is ${JSON.stringify(text)}: expected ${spec.choices.join(", ")}`);
+    const { message, hint } = wrongChoice(variable, text, spec.choices);
+    throw new SregistryError("USAGE", message, { hint });
   }
   if (spec.repeatable === true) return text.split(",");
   if (made.required || made.optional) return text;

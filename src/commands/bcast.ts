@@ -35,7 +35,7 @@ export const bcast = defineVerb<Input>({
   examples: [
     { command: "sregistry bcast lab/tool:1.0 /tmp/tool.sif", says: "to the disk of every node of the job" },
     {
-      command: "image=$(sregistry bcast lab/tool:1.0 /local/) && srun apptainer exec $image tool",
+      command: "srun apptainer exec $(sregistry bcast lab/tool:1.0 /local/) tool",
       says: "in a batch script",
     },
   ],

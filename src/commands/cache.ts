@@ -14,11 +14,20 @@ import { SregistryError } from "../errors.ts";
 import { dateCell, digestCell, sizeCell } from "../terminal/cells.ts";
 import type { Cell, Column } from "../terminal/table.ts";
 import { formatSize } from "../terminal/units.ts";
+import { unknownAction } from "./actions.ts";
 import { CACHE_CLEAN, CACHE_LIST, CACHE_PATH, CACHE_PRUNE, CACHE_VERIFY } from "./schemas/cache.ts";
-import { defineVerb, type Flags, requireWord } from "./verb.ts";
+import { type ActionSpec, defineVerb, type Flags, requireWord } from "./verb.ts";
 
-const ACTIONS = ["path", "list", "verify", "prune", "clean"] as const;
-type Action = (typeof ACTIONS)[number];
+const NAMES = ["path", "list", "verify", "prune", "clean"] as const;
+type Action = (typeof NAMES)[number];
+
+const ACTIONS: readonly (ActionSpec & { readonly name: Action })[] = [
+  { name: "path", description: "print its directory" },
+  { name: "list", description: "show what is in it" },
+  { name: "verify", description: "hash everything; what is damaged is removed" },
+  { name: "prune", description: "remove what was not used for long" },
+  { name: "clean", description: "remove everything" },
+];
 
 const ANSWERS = {
   path: CACHE_PATH,
@@ -38,37 +47,37 @@ export const cache = defineVerb<Input>({
   arguments: [
     {
       name: "<action>",
-      description: ACTIONS.join(", "),
-      actions: [
-        { name: "path", description: "print its directory" },
-        { name: "list", description: "what is in it" },
-        { name: "verify", description: "hash everything" },
-        { name: "prune", description: "remove what was not used for long" },
-        { name: "clean", description: "remove everything" },
-      ],
+      description: NAMES.join(", "),
+      actions: ACTIONS,
     },
   ],
   options: [
-    { flags: "--max-size <size>", description: "prune: what may stay: 500M, 50GiB, 1T", noEnv: true },
-    { flags: "--older-than <age>", description: "prune: what was not used for: 12h, 30d, 8w", noEnv: true },
-    { flags: "--dry-run", description: "prune: say what would go", noEnv: true },
-    { flags: "-f, --force", description: "clean: do not ask", noEnv: true },
+    {
+      flags: "--max-size <size>",
+      description: "prune: what may stay: 500M, 50GiB, 1T",
+      actions: ["prune"],
+      noEnv: true,
+    },
+    {
+      flags: "--older-than <age>",
+      description: "prune: what was not used for: 12h, 30d, 8w",
+      actions: ["prune"],
+      noEnv: true,
+    },
+    { flags: "--dry-run", description: "prune: say what would go", actions: ["prune"], noEnv: true },
+    { flags: "-f, --force", description: "clean: do not ask", actions: ["clean"], noEnv: true },
   ],
   examples: [
     { command: "sregistry cache list", says: "what is in it, and when it was used last" },
     { command: "sregistry cache prune --max-size 200GiB --older-than 60d", says: "least recently used first" },
-    { command: "sregistry cache verify", says: "hashes everything; what is damaged is removed" },
+    { command: "sregistry cache verify", says: "after a disk failed" },
   ],
   answers: Object.values(ANSWERS),
   answer: ({ action }) => ANSWERS[action],
   parse(words, flags) {
     const word = requireWord(words, 0, "what to do with the cache");
-    const action = ACTIONS.find((one) => one === word);
-    if (action === undefined) {
-      throw new SregistryError("USAGE", `cache ${JSON.stringify(word)} is not known`, {
-        hint: `sregistry cache ${ACTIONS.join("|")}`,
-      });
-    }
+    const action = NAMES.find((one) => one === word);
+    if (action === undefined) throw unknownAction("cache", word, ACTIONS);
     return { action, limits: parseLimits(action, flags), force: flags.on("force") };
   },
   async run({ action, limits, force }, context) {
@@ -165,12 +174,6 @@ async function* each<T>(items: readonly T[], row: (item: T) => readonly Cell[]):
 
 function parseLimits(action: Action, flags: Flags): PruneLimits {
   const [maxSize, olderThan] = [flags.text("max-size"), flags.text("older-than")];
-  const given = maxSize !== undefined || olderThan !== undefined || flags.on("dry-run");
-  if (action !== "prune" && given) {
-    throw new SregistryError("USAGE", `cache ${action} takes no --max-size, --older-than or --dry-run`, {
-      hint: "sregistry cache prune --max-size 50GiB --older-than 30d",
-    });
-  }
   if (action === "prune" && maxSize === undefined && olderThan === undefined) {
     throw new SregistryError("USAGE", "nothing says what may stay in the cache", {
       hint: "sregistry cache prune --max-size 50GiB --older-than 30d; clean removes everything",

@@ -1,9 +1,9 @@
 import { createCollection } from "../client/collection.ts";
 import { endpointPattern } from "../client/search.ts";
-import { SregistryError } from "../errors.ts";
 import type { Pattern } from "../reference/pattern.ts";
+import { unknownAction } from "./actions.ts";
 import { COLLECTION_CREATE } from "./schemas/collection.ts";
-import { defineVerb, requireWord } from "./verb.ts";
+import { type ActionSpec, defineVerb, requireWord } from "./verb.ts";
 
 interface Input {
   readonly name: string;
@@ -11,12 +11,20 @@ interface Input {
   readonly private: boolean;
 }
 
+const ACTIONS: readonly ActionSpec[] = [
+  {
+    name: "create",
+    usage: "NAME [ENDPOINT]",
+    description: "make a collection, at the default registry or library://HOST",
+  },
+];
+
 export const collection = defineVerb<Input>({
   arguments: [
     {
       name: "<action>",
       description: "create",
-      actions: [{ name: "create", description: "make a collection" }],
+      actions: ACTIONS,
     },
     { name: "<name>", description: "the collection's name" },
     { name: "[where]", description: "an endpoint: library://, library://HOST; default the default registry" },
@@ -29,11 +37,7 @@ export const collection = defineVerb<Input>({
   answers: [COLLECTION_CREATE],
   parse(words, flags) {
     const action = requireWord(words, 0, "what to do with a collection");
-    if (action !== "create") {
-      throw new SregistryError("USAGE", `collection ${JSON.stringify(action)} is not known`, {
-        hint: "sregistry collection create NAME",
-      });
-    }
+    if (action !== "create") throw unknownAction("collection", action, ACTIONS);
     const name = requireWord(words, 1, "the collection's name");
     return { name, where: endpointPattern(words[2]), private: flags.on("private") };
   },

@@ -11,11 +11,12 @@ import {
 } from "../client/words.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
+import { unknownAction } from "./actions.ts";
 import { bashScript } from "./completion/bash.ts";
 import { fishScript } from "./completion/fish.ts";
 import { type ProgramModel, programModel } from "./completion/model.ts";
 import { zshScript } from "./completion/zsh.ts";
-import { defineVerb, requireWord } from "./verb.ts";
+import { type ActionSpec, defineVerb, requireWord } from "./verb.ts";
 
 export const SHELLS: Readonly<Record<string, (program: ProgramModel) => string>> = {
   bash: bashScript,
@@ -45,12 +46,17 @@ type Input =
   | { readonly shell: string }
   | { readonly kind: string; readonly typed: string; readonly line: readonly string[]; readonly patience: number };
 
+const ACTIONS: readonly ActionSpec[] = Object.keys(SHELLS).map((name) => ({
+  name,
+  description: `the script for ${name}`,
+}));
+
 export const completion = defineVerb<Input>({
   arguments: [
     {
       name: "<shell>",
       description: `${Object.keys(SHELLS).join(", ")}; prints the script that completes words with TAB`,
-      actions: Object.keys(SHELLS).map((name) => ({ name, description: `the script for ${name}` })),
+      actions: ACTIONS,
     },
     // What the scripts ask: completion words KIND -- TYPED LINE...
     { name: "[words...]", description: "for the scripts themselves" },
@@ -72,9 +78,7 @@ export const completion = defineVerb<Input>({
     if (shell === "words") return { kind, typed, line, patience };
     requireWord([shell], 0, "the shell");
     if (Object.hasOwn(SHELLS, shell)) return { shell };
-    throw new SregistryError("USAGE", `completion for ${JSON.stringify(shell)} is not known`, {
-      hint: `sregistry completion ${Object.keys(SHELLS).join("|")}`,
-    });
+    throw unknownAction("completion", shell, ACTIONS);
   },
   async run(input, context) {
     if ("kind" in input) {

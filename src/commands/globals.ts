@@ -7,7 +7,7 @@ import type { Flags, OptionSpec } from "./verb.ts";
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   {
     flags: "--registry <name>",
-    description: "default registry for names without scheme: a remote, local, oras://HOST[/PATH] or a URL",
+    description: "default registry: a remote, local, oras://HOST or a URL",
     completes: "registry",
   },
   {

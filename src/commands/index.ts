@@ -40,16 +40,10 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./inspect.ts")).inspect,
   },
   {
-    name: "labels",
+    name: "get",
     group: "Images",
-    summary: "show and find labels across images",
-    load: async () => (await import("./labels.ts")).labels,
-  },
-  {
-    name: "tag",
-    group: "Images",
-    summary: "give an image more tags without sending it again",
-    load: async () => (await import("./tag.ts")).tag,
+    summary: "print the path of an image, fetching it only if needed",
+    load: async () => (await import("./get.ts")).get,
   },
   {
     name: "copy",
@@ -58,16 +52,22 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./copy.ts")).copy,
   },
   {
+    name: "tag",
+    group: "Images",
+    summary: "give an image more tags without sending it again",
+    load: async () => (await import("./tag.ts")).tag,
+  },
+  {
+    name: "labels",
+    group: "Images",
+    summary: "show and find labels across images",
+    load: async () => (await import("./labels.ts")).labels,
+  },
+  {
     name: "delete",
     group: "Images",
     summary: "remove a tag or an image",
     load: async () => (await import("./delete.ts")).deleteVerb,
-  },
-  {
-    name: "get",
-    group: "Images",
-    summary: "print the path of an image, fetching it only if needed",
-    load: async () => (await import("./get.ts")).get,
   },
   {
     name: "bcast",
@@ -82,18 +82,6 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./cache.ts")).cache,
   },
   {
-    name: "remote",
-    group: "Registries",
-    summary: "the endpoints that Singularity shares: add, list, use, remove, login, logout, status",
-    load: async () => (await import("./remote.ts")).remote,
-  },
-  {
-    name: "collection",
-    group: "Registries",
-    summary: "create a collection",
-    load: async () => (await import("./collection.ts")).collection,
-  },
-  {
     name: "login",
     group: "Registries",
     summary: "check and keep the credentials of a remote or a host",
@@ -106,10 +94,22 @@ export const VERBS: readonly VerbEntry[] = [
     load: async () => (await import("./logout.ts")).logout,
   },
   {
+    name: "remote",
+    group: "Registries",
+    summary: "name registries, and choose the default one",
+    load: async () => (await import("./remote.ts")).remote,
+  },
+  {
     name: "serve",
     group: "Registries",
     summary: "run the embedded registry over HTTP",
     load: async () => (await import("./serve.ts")).serve,
+  },
+  {
+    name: "collection",
+    group: "Registries",
+    summary: "create a collection",
+    load: async () => (await import("./collection.ts")).collection,
   },
   {
     name: "completion",

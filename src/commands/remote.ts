@@ -2,6 +2,7 @@ import { loginPassword, logoutRemote, remoteStatus } from "../client/accounts.ts
 import { addRemote, listRemotes, removeRemote, useRemote } from "../client/remotes.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
+import { unknownAction } from "./actions.ts";
 import { remoteTables, statusTable } from "./remote-text.ts";
 import { REMOTE_LOGIN, REMOTE_LOGOUT } from "./schemas/login.ts";
 import {
@@ -13,18 +14,18 @@ import {
   REMOTE_USE,
 } from "./schemas/remote.ts";
 import { type KeptToken, loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
-import { defineVerb, type Flags, requireWord } from "./verb.ts";
+import { type ActionSpec, defineVerb, type Flags, requireWord } from "./verb.ts";
 
-/** What each action takes, the least and the most words behind it, and answers. */
+/** The least and the most words behind each action, and what it answers. */
 const ACTIONS = {
-  add: { least: 2, most: 2, usage: "sregistry remote add NAME URI", answer: REMOTE_ADD },
-  list: { least: 0, most: 0, usage: "sregistry remote list", answer: REMOTE_LIST },
-  use: { least: 1, most: 1, usage: "sregistry remote use NAME", answer: REMOTE_USE },
-  remove: { least: 1, most: 1, usage: "sregistry remote remove NAME", answer: REMOTE_REMOVE },
-  login: { least: 0, most: 1, usage: "sregistry remote login [NAME]", answer: REMOTE_LOGIN },
-  logout: { least: 0, most: 1, usage: "sregistry remote logout [NAME]", answer: REMOTE_LOGOUT },
-  status: { least: 0, most: 1, usage: "sregistry remote status [NAME]", answer: REMOTE_STATUS },
-  "get-login-password": { least: 0, most: 0, usage: "sregistry remote get-login-password", answer: REMOTE_PASSWORD },
+  add: { least: 2, most: 2, answer: REMOTE_ADD },
+  list: { least: 0, most: 0, answer: REMOTE_LIST },
+  use: { least: 1, most: 1, answer: REMOTE_USE },
+  remove: { least: 1, most: 1, answer: REMOTE_REMOVE },
+  login: { least: 0, most: 1, answer: REMOTE_LOGIN },
+  logout: { least: 0, most: 1, answer: REMOTE_LOGOUT },
+  status: { least: 0, most: 1, answer: REMOTE_STATUS },
+  "get-login-password": { least: 0, most: 0, answer: REMOTE_PASSWORD },
 } as const;
 
 type Action = keyof typeof ACTIONS;
@@ -38,30 +39,35 @@ interface Input {
   readonly token: TokenInput;
 }
 
+const SPECS: readonly (ActionSpec & { readonly name: Action })[] = [
+  { name: "add", usage: "NAME URI", description: "keep a registry under a name of yours" },
+  { name: "list", description: "show the remotes, and which is active" },
+  { name: "use", usage: "NAME", description: "make a remote the default registry", takes: ["remote"] },
+  { name: "remove", usage: "NAME", description: "forget a remote", takes: ["remote"] },
+  { name: "login", usage: "[NAME]", description: "check and keep a token", takes: ["remote"] },
+  { name: "logout", usage: "[NAME]", description: "forget a token", takes: ["remote"] },
+  { name: "status", usage: "[NAME]", description: "say whether it answers, and who is logged in", takes: ["remote"] },
+  { name: "get-login-password", description: "print the password of a library's own OCI registry" },
+];
+
 export const remote = defineVerb<Input>({
+  about:
+    "Names of registries, and which of them is the default. Libraries are kept in remote.yaml, which Singularity reads " +
+    "too; OCI registries in config.yaml. Without a NAME it is the active remote.",
   arguments: [
     {
       name: "<action>",
       description: Object.keys(ACTIONS).join(", "),
-      actions: [
-        { name: "add", description: "a remote under a name of yours" },
-        { name: "list", description: "the remotes, and which is active" },
-        { name: "use", description: "make a remote the active one", takes: ["remote"] },
-        { name: "remove", description: "forget a remote", takes: ["remote"] },
-        { name: "login", description: "check and keep a token", takes: ["remote"] },
-        { name: "logout", description: "forget a token", takes: ["remote"] },
-        { name: "status", description: "does it answer, and who is logged in", takes: ["remote"] },
-        { name: "get-login-password", description: "the password of a library's own OCI registry" },
-      ],
+      actions: SPECS,
     },
     { name: "[words...]", description: "a remote's name, for add its address too" },
   ],
   options: [
-    { flags: "-i, --insecure", description: "add: plain http", noEnv: true },
-    { flags: "--no-login", description: "add: do not ask for a token", noEnv: true },
-    { flags: "--use", description: "add: make it the active remote at once", noEnv: true },
+    { flags: "-i, --insecure", description: "add: plain http", actions: ["add"], noEnv: true },
+    { flags: "--no-login", description: "add: do not ask for a token", actions: ["add"], noEnv: true },
+    { flags: "--use", description: "add: make it the default registry at once", actions: ["add"], noEnv: true },
     { flags: "-n, --no-default", description: "add: leave the active remote as it is", hidden: true, noEnv: true },
-    ...TOKEN_OPTIONS,
+    ...TOKEN_OPTIONS.map((option) => ({ ...option, actions: ["add", "login"] })),
   ],
   examples: [
     { command: "sregistry remote add --insecure --no-login DinosaurCloud 127.0.0.1", says: "a registry without https" },
@@ -74,11 +80,7 @@ export const remote = defineVerb<Input>({
   answer: ({ action }) => ACTIONS[action].answer,
   parse(words, flags) {
     const action = requireWord(words, 0, "what to do with remotes");
-    if (!isAction(action)) {
-      throw new SregistryError("USAGE", `remote ${JSON.stringify(action)} is not known`, {
-        hint: `sregistry remote ${Object.keys(ACTIONS).join("|")}`,
-      });
-    }
+    if (!isAction(action)) throw unknownAction("remote", action, SPECS);
     return { action, words: checkedWords(action, words.slice(1)), ...options(flags) };
   },
   async run(input, context) {
@@ -127,11 +129,13 @@ function isAction(word: string): word is Action {
 }
 
 function checkedWords(action: Action, words: readonly string[]): readonly string[] {
-  const { least, most, usage } = ACTIONS[action];
+  const { least, most } = ACTIONS[action];
   if (words.length >= least && words.length <= most && !words.includes("")) return words;
-  const takes = least === most ? String(least) : `${least} to ${most}`;
-  throw new SregistryError("USAGE", `remote ${action} takes ${takes} names, and ${words.length} are given`, {
-    hint: usage,
+  const command = ["sregistry remote", action, SPECS.find(({ name }) => name === action)?.usage ?? ""].join(" ").trim();
+  const takes = most === 0 ? "no word" : `${least === most ? "" : "at most "}${most} word${most === 1 ? "" : "s"}`;
+  const are = words.length === 1 ? "is" : "are";
+  throw new SregistryError("USAGE", `${command} takes ${takes}, and ${words.length || "none"} ${are} given`, {
+    hint: `sregistry help remote ${action}`,
   });
 }
 

@@ -13,6 +13,7 @@ import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
+import { unknownAction } from "./actions.ts";
 import {
   SERVE,
   SERVE_CHECK,
@@ -22,7 +23,7 @@ import {
   SERVE_USER_LIST,
   SERVE_USER_REMOVE,
 } from "./schemas/serve.ts";
-import { defineVerb, requireWord } from "./verb.ts";
+import { type ActionSpec, defineVerb, requireWord } from "./verb.ts";
 
 /** What is done to the store instead of serving it. */
 type Action =
@@ -49,27 +50,48 @@ interface Input {
   readonly dryRun: boolean;
 }
 
+const ACTIONS: readonly ActionSpec[] = [
+  { name: "user add", usage: "NAME", description: "add a user; the token is told this once" },
+  { name: "user list", description: "show who may push" },
+  { name: "user remove", usage: "NAME", description: "forget a user" },
+  { name: "freeze", usage: "NAME:TAG", description: "keep a tag as it is", takes: ["reference"] },
+  { name: "unfreeze", usage: "NAME:TAG", description: "let a tag change again", takes: ["reference"] },
+];
+
 export const serve = defineVerb<Input>({
+  about: "Run the embedded registry over HTTP; or, with an action, see to its users and tags.",
   arguments: [
     {
       name: "[action...]",
       description: "user add NAME, user list, user remove NAME, freeze NAME:TAG, unfreeze NAME:TAG; default: serve",
-      actions: [
-        { name: "user add", description: "a user, whose token is told once" },
-        { name: "user list", description: "who may push" },
-        { name: "user remove", description: "forget a user" },
-        { name: "freeze", description: "keep a tag as it is", takes: ["reference"] },
-        { name: "unfreeze", description: "let a tag change again", takes: ["reference"] },
-      ],
+      actions: ACTIONS,
     },
   ],
   options: [
-    { flags: "--listen <address>", description: "HOST:PORT or PORT; default 127.0.0.1:5000, port 0 takes a free one" },
-    { flags: "--token-file <file>", description: "tokens that may write, one a line; needed beyond loopback" },
-    { flags: "--public-read", description: "beyond loopback: anybody may read" },
-    { flags: "--allow-host <name>", description: "a further name that this server is called by", repeatable: true },
-    { flags: "--check", description: "find and mend what a crash or a full disk left; do not serve", noEnv: true },
-    { flags: "--dry-run", description: "with --check: only say it", noEnv: true },
+    {
+      flags: "--listen <address>",
+      description: "HOST:PORT or PORT; default 127.0.0.1:5000, port 0 takes a free one",
+      actions: [],
+    },
+    {
+      flags: "--token-file <file>",
+      description: "tokens that may write, one a line; needed beyond loopback",
+      actions: [],
+    },
+    { flags: "--public-read", description: "beyond loopback: anybody may read", actions: [] },
+    {
+      flags: "--allow-host <name>",
+      description: "a further name that this server is called by",
+      actions: [],
+      repeatable: true,
+    },
+    {
+      flags: "--check",
+      description: "find and mend what a crash or a full disk left; do not serve",
+      actions: [],
+      noEnv: true,
+    },
+    { flags: "--dry-run", description: "with --check: only say it", actions: [], noEnv: true },
   ],
   examples: [
     { command: "sregistry serve", says: "the embedded registry at http://127.0.0.1:5000" },
@@ -127,24 +149,18 @@ async function check(services: Services, dryRun: boolean, { flags, terminal }: C
   });
 }
 
-const ACTIONS_HINT = "sregistry serve user add NAME, user list, user remove NAME, freeze NAME:TAG, unfreeze NAME:TAG";
-
 function parseAction(words: readonly string[]): Action {
   const [first = "", second = ""] = words;
   const used = first === "" ? 0 : first === "user" && second !== "list" ? 3 : 2;
-  if (words.length > used) throw unknownAction(words);
+  if (words.length > used) throw unknownAction("serve", words.join(" "), ACTIONS);
   if (first === "") return { kind: "serve" };
   if (first === "freeze" || first === "unfreeze") {
     return { kind: first, reference: parseReference(requireWord(words, 1, "the tag, as NAME:TAG,")) };
   }
-  if (first !== "user") throw unknownAction(words);
+  if (first !== "user") throw unknownAction("serve", words.join(" "), ACTIONS);
   if (second === "list") return { kind: "user-list" };
-  if (second !== "add" && second !== "remove") throw unknownAction(words);
+  if (second !== "add" && second !== "remove") throw unknownAction("serve", words.join(" "), ACTIONS);
   return { kind: `user-${second}`, name: requireWord(words, 2, "the user's name") };
-}
-
-function unknownAction(words: readonly string[]): SregistryError {
-  return new SregistryError("USAGE", `serve ${words.join(" ")} is not known`, { hint: ACTIONS_HINT });
 }
 
 async function act(services: Services, action: Action, { flags, terminal }: Context, call: Call): Promise<void> {

@@ -35,6 +35,8 @@ export interface OptionSpec {
   readonly hidden?: boolean;
   /** No environment form: secrets' switches and things that only make sense typed. */
   readonly noEnv?: boolean;
+  /** The actions that it goes with; its description begins with them. Undefined: all. */
+  readonly actions?: readonly string[];
   /** What its value is, where its placeholder does not say it (src/commands/completion/model.ts). */
   readonly completes?: WordKind;
 }
@@ -53,6 +55,8 @@ export interface ActionSpec {
   /** `list`; `user add` is two words. */
   readonly name: string;
   readonly description: string;
+  /** The words behind it, for its help: `NAME URI`. */
+  readonly usage?: string;
   /** What follows it. */
   readonly takes?: readonly WordKind[];
 }
@@ -63,6 +67,8 @@ export interface ExampleSpec {
 }
 
 export interface Verb<Input> {
+  /** What its help says of it, where that is more than the summary. */
+  readonly about?: string;
   readonly arguments: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
   readonly examples: readonly ExampleSpec[];
@@ -90,8 +96,9 @@ export interface AnyVerb extends Omit<Verb<never>, "parse" | "run" | "answer"> {
 }
 
 export function defineVerb<Input>(verb: Verb<Input>): AnyVerb {
-  const { arguments: args, options, examples, answers } = verb;
+  const { about, arguments: args, options, examples, answers } = verb;
   return {
+    ...(about === undefined ? {} : { about }),
     arguments: args,
     options,
     examples,

@@ -48,6 +48,8 @@ export interface Terminal {
   fact(name: string, value: string): Promise<void>;
   /** Text of several lines that came from a server or an image. */
   block(text: string): Promise<void>;
+  /** A screen of help, its headings in bold where there is colour. */
+  screen(text: string): Promise<void>;
   /** The answer as one document, with `schemaVersion` first: JSON, or what `--format` makes of it. */
   document(document: Readonly<Record<string, unknown>>): Promise<void>;
   /** A table for people on a terminal, no wider than that; TSV without header in a pipe, where rows flow in constant memory. */
@@ -59,6 +61,9 @@ export interface Terminal {
 
 /** Version of the shape of every `--json` document. */
 export const JSON_SCHEMA_VERSION = 1;
+
+/** A line of help that others are indented below. */
+const HEADING = /^\S.*:$/gm;
 
 export async function createTerminal(streams: TerminalStreams, options: TerminalOptions): Promise<Terminal> {
   const out = createOutput(streams.stdout);
@@ -110,6 +115,7 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
     title: (text) => out.write(`${style.name(safeText(text))}\n`),
     fact: (name, value) => out.write(`${style.bold(`${safeText(name)}:`)} ${safeText(value)}`.trimEnd().concat("\n")),
     block: (text) => out.write(`${safeBlock(text).replace(/\n+$/, "")}\n`),
+    screen: (text) => out.write(text.replace(HEADING, (heading) => style.bold(heading))),
     document: (document) => writeDocument(out, { schemaVersion: JSON_SCHEMA_VERSION, ...document }, options.render),
     table: (header, rows) => writeTable({ out, style, header, rows }),
     async failure(error) {

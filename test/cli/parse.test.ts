@@ -14,7 +14,7 @@ async function meaning(verb: string, words: readonly string[], flags: Record<str
 }
 
 const program = (argv: readonly string[], env: Record<string, string> = {}) =>
-  parseProgram({ argv, env, version: "1.2.3", columns: 80 });
+  parseProgram({ argv, env, version: "1.2.3" });
 
 describe("pull", () => {
   const reference = parseReference("lab/tool:1");
@@ -130,13 +130,6 @@ describe("flags", () => {
     });
     expect(globalFlags((await program(["list", "--registry", "local"], env)).flags).registry).toBe("local");
   });
-  it.each([
-    { argv: ["pul"], hint: "did you mean pull?" },
-    { argv: ["pull", "--forse"], hint: "did you mean --force?" },
-    { argv: ["list", "--quite"], hint: "did you mean --quiet?" },
-  ])("$argv: $hint", async ({ argv, hint }) => {
-    await expect(program(argv)).rejects.toMatchObject({ code: "USAGE", hint });
-  });
   it.each([{ SREGISTRY_JSON: "perhaps" }, { SREGISTRY_PROGRESS: "fancy" }])(
     "a wrong variable is named: %o",
     async (env) => {
@@ -150,10 +143,99 @@ describe("flags", () => {
 
 describe("a command line that is wrong", () => {
   it.each([
-    [["pull", "--nonsense", "lab/tool:1"], "sregistry help pull"],
-    [["search"], "sregistry help search"],
-    [["--nonsense"], "sregistry --help"],
-  ])("points to the help of its verb: %j", async (argv, hint) => {
-    await expect(program(argv)).rejects.toMatchObject({ code: "USAGE", hint });
+    // Verbs.
+    ["pul", 'there is no verb "pul"', "did you mean pull?"],
+    ["ls", 'there is no verb "ls"', "did you mean list?"],
+    ["frobnicate", 'there is no verb "frobnicate"', "sregistry help"],
+    // Flags and their values.
+    ["pull --forse lab/tool", "sregistry pull has no flag --forse", "did you mean --force?"],
+    ["pull --forse=yes lab/tool", "sregistry pull has no flag --forse", "did you mean --force?"],
+    ["list --qiuet", "sregistry list has no flag --qiuet", "did you mean --quiet?"],
+    ["pull --nonsense lab/tool:1", "sregistry pull has no flag --nonsense", "sregistry help pull"],
+    ["--nonsense", "there is no flag --nonsense", "sregistry help"],
+    ["pull lab/tool --output", "--output needs a value: -o, --output <file>", "sregistry help pull"],
+    [
+      "pull --progress bra lab/tool",
+      '--progress is "bra": expected auto, bar, plain, json or none',
+      "did you mean bar?",
+    ],
+    ["list --protocol ftp", '--protocol is "ftp": expected auto, library or hmac', "--protocol auto"],
+    // Too few words.
+    ["pull", "the reference is missing", "for example sregistry pull lab/tool:1.0"],
+    [
+      "push",
+      "sregistry push <file> [reference]: <file> is missing",
+      "for example sregistry push -U tool.sif --name lab/tool --tag 1.0",
+    ],
+    ["push tool.sif", "where to push tool.sif is missing", "sregistry push tool.sif NAME:TAG"],
+    ["search", "sregistry search <query> [where]: <query> is missing", "for example sregistry search lolcow"],
+    [
+      "tag lab/tool:1.0.3",
+      "sregistry tag <reference> <new...>: <new> is missing",
+      "for example sregistry tag lab/tool:1.0.3 1.0 latest",
+    ],
+    [
+      "copy lab/tool",
+      "sregistry copy <source> <destination>: <destination> is missing",
+      "for example sregistry copy library://lab/tools/blast:1.0 oras://ghcr.io/lab/blast",
+    ],
+    [
+      "bcast lab/tool",
+      "the destination, a path on the nodes, is missing",
+      "for example sregistry bcast lab/tool:1.0 /tmp/tool.sif",
+    ],
+    [
+      "remote",
+      "sregistry remote <action> [words...]: <action> is missing",
+      "sregistry remote add|list|use|remove|login|logout|status|get-login-password",
+    ],
+    ["cache", "sregistry cache <action>: <action> is missing", "sregistry cache path|list|verify|prune|clean"],
+    ["remote add lab", "sregistry remote add NAME URI takes 2 words, and 1 is given", "sregistry help remote add"],
+    ["remote use", "sregistry remote use NAME takes 1 word, and none are given", "sregistry help remote use"],
+    // Too many.
+    ["inspect a b", "sregistry inspect <image> takes 1 word, and 2 are given", "sregistry help inspect"],
+    ["version now", "sregistry version takes no word, and 1 is given", "sregistry help version"],
+    [
+      "remote status a b",
+      "sregistry remote status [NAME] takes at most 1 word, and 2 are given",
+      "sregistry help remote status",
+    ],
+    // Actions.
+    ["remote lst", 'sregistry remote has no action "lst"', "did you mean sregistry remote list?"],
+    ["cache prine", 'sregistry cache has no action "prine"', "did you mean sregistry cache prune?"],
+    [
+      "serve user ad alice",
+      'sregistry serve has no action "user ad alice"',
+      "sregistry serve user add|user list|user remove|freeze|unfreeze",
+    ],
+    [
+      "collection craete lab",
+      'sregistry collection has no action "craete"',
+      "did you mean sregistry collection create?",
+    ],
+    [
+      "cache list --dry-run",
+      "sregistry cache list takes no --dry-run: it goes with sregistry cache prune",
+      "sregistry help cache list",
+    ],
+    [
+      "remote use lab --token-stdin",
+      "sregistry remote use takes no --token-stdin: it goes with sregistry remote add and sregistry remote login",
+      "sregistry help remote use",
+    ],
+    [
+      "serve user list --listen 5000",
+      "sregistry serve user list takes no --listen: it goes with sregistry serve alone",
+      "sregistry help serve user list",
+    ],
+  ])("%s", async (line, message, hint) => {
+    await expect(program(line.split(" "))).rejects.toMatchObject({ code: "USAGE", message, hint });
+  });
+
+  it("is told by its variable where it came from one", async () => {
+    await expect(program(["list"], { SREGISTRY_PROGRESS: "plian" })).rejects.toMatchObject({
+      message: 'SREGISTRY_PROGRESS is "plian": expected auto, bar, plain, json or none',
+      hint: "did you mean plain?",
+    });
   });
 });

@@ -278,7 +278,7 @@ describe("a repository with --all", () => {
 });
 
 it.each([
-  [["copy", "oras://h.example/a:1"], "missing required argument 'destination'"],
+  [["copy", "oras://h.example/a:1"], "<destination> is missing"],
   [["copy", "--all", "oras://h.example/a:1", "local://a"], "oras://h.example/a:1 names one image, and --all copies"],
   [["copy", "local://a:1", `local://b@sha256:${"0".repeat(64)}`], "is named by digest, which is the copy's to tell"],
 ])("refuses %j", async (words, message) => {

@@ -175,12 +175,12 @@ describe("bad input", () => {
     readonly status: number;
     readonly says: RegExp;
   }[] = [
-    { title: "an unknown verb", words: ["pul", "a/b"], status: 2, says: /unknown command 'pul'.*did you mean pull/s },
+    { title: "an unknown verb", words: ["pul", "a/b"], status: 2, says: /there is no verb "pul".*did you mean pull/s },
     {
       title: "an unknown flag",
       words: ["pull", "--forse", "a/b"],
       status: 2,
-      says: /unknown option '--forse'.*did you mean --force/s,
+      says: /has no flag --forse.*did you mean --force/s,
     },
     { title: "a missing reference", words: ["pull"], status: 2, says: /the reference is missing/ },
     { title: "a bad tag", words: ["pull", "a/b:c d"], status: 2, says: /tag/ },

@@ -109,8 +109,7 @@ describe("what is typed", () => {
     [["prune"], { "max-size": "much" }, '--max-size "much" is no size: expected 500M, 50GiB or 1T'],
     [["prune"], { "older-than": "30" }, '--older-than "30" is no age: expected 12h, 30d or 8w'],
     [["prune"], {}, "nothing says what may stay in the cache"],
-    [["list"], { "dry-run": true }, "cache list takes no --max-size, --older-than or --dry-run"],
-    [["empty"], {}, 'cache "empty" is not known'],
+    [["empty"], {}, 'sregistry cache has no action "empty"'],
     [[], {}, "what to do with the cache is missing"],
   ])("refuses %o with %o", (words, values, message) => {
     expect(() => cache.parse(words, flags(values))).toThrow(message);

@@ -136,7 +136,7 @@ describe("a template", () => {
 
 describe("the command line", () => {
   const program = (argv: readonly string[], env: Record<string, string> = {}) =>
-    parseProgram({ argv, env, version: "1.2.3", columns: 80 });
+    parseProgram({ argv, env, version: "1.2.3" });
   const form = async (argv: readonly string[], env: Record<string, string> = {}) => {
     const { json, format } = globalFlags((await program(argv, env)).flags);
     return { json, format };

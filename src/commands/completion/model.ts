@@ -1,5 +1,6 @@
 /** What the verbs' definitions say that a shell needs: flags, their values, and what stands where. */
 import { GLOBAL_OPTIONS } from "../globals.ts";
+import { TOPICS } from "../help/topics.ts";
 import type { ActionSpec, AnyVerb, ArgumentSpec, OptionSpec, WordKind } from "../verb.ts";
 
 export interface Choice {
@@ -75,9 +76,9 @@ export function programModel(verbs: readonly LoadedVerb[]): ProgramModel {
   const version = { ...HELP, names: ["--version"], description: "print the version" };
   const help: VerbModel = {
     name: "help",
-    summary: "print the help of a verb",
+    summary: "print the help of a verb, or on a topic",
     flags: [],
-    actions: verbs.map(({ name, summary }) => ({ name, description: summary })),
+    actions: [...verbs, ...TOPICS].map(({ name, summary }) => ({ name, description: summary })),
     takes: [],
     repeats: false,
   };
