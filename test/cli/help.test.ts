@@ -1,12 +1,10 @@
 /** Every screen of help, as somebody with a terminal of 80 columns sees it. */
 import { describe, expect, it } from "vitest";
 import { actionsOf } from "../../src/commands/actions.ts";
-import { EXIT_MEANINGS } from "../../src/commands/help/exit.ts";
 import { helpText } from "../../src/commands/help/help.ts";
 import { FIRST_STEPS } from "../../src/commands/help/screens.ts";
 import { TOPICS } from "../../src/commands/help/topics.ts";
 import { VERBS } from "../../src/commands/index.ts";
-import { EXIT_STATUS } from "../../src/errors.ts";
 import { parseProgram } from "../../src/program.ts";
 
 const ROOT = `One client for every place where Singularity and Apptainer images live.
@@ -107,12 +105,6 @@ describe("an example", () => {
   it.each(examples.map((command) => command.replace("4f1e...", "4f1e".repeat(16))))("%s", async (command) => {
     await expect(program(ownWords(command))).resolves.toBeDefined();
   });
-});
-
-it("sregistry help exit has every exit status", () => {
-  expect([...new Set(EXIT_MEANINGS.map(([status]) => status))]).toEqual(
-    [...new Set([0, ...Object.values(EXIT_STATUS)])].sort((one, other) => one - other),
-  );
 });
 
 describe("help on", () => {

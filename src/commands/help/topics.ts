@@ -1,7 +1,8 @@
 /** What concerns every verb, told once each: `sregistry help TOPIC`. */
+
+import { EXIT_MEANINGS } from "../../exit-status.ts";
 import { GLOBAL_OPTIONS } from "../globals.ts";
 import { ALIASES, VARIABLES } from "./environment.ts";
-import { EXIT_MEANINGS } from "./exit.ts";
 import { flagRows } from "./flag-rows.ts";
 import { Screen } from "./layout.ts";
 
