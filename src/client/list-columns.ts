@@ -1,6 +1,7 @@
 /** What `list` can tell of an image: the columns, and the documents of `--json`. */
-import { nearest } from "../config/nearest.ts";
+
 import { SregistryError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import type { Digest } from "../reference/digest.ts";
 import type { Depth } from "./list-facts.ts";
 
