@@ -6,7 +6,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_pro
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { freePort } from "./peers.ts";
@@ -41,6 +41,10 @@ export interface Cluster extends AsyncDisposable {
   readonly local: string;
   /** Submits a script; `words` are sbatch's. */
   submit(words: readonly string[], script: string, env: Readonly<Record<string, string>>): Promise<Job>;
+  /** Submits a file from its directory, as it is written. What it writes is in `slurm-ID.out` there. Its id. */
+  submitFile(file: string, env: Readonly<Record<string, string>>): Promise<string>;
+  /** Resolves when nothing of a job, or of an array's, is in the queue any more. */
+  gone(id: string): Promise<void>;
   /** Runs one of Slurm's programs. */
   slurm(program: string, ...words: readonly string[]): Promise<string>;
 }
@@ -75,6 +79,15 @@ export async function startCluster(diskMib: number): Promise<Cluster> {
     const all = ["--parsable", ...files, ...words, "--wrap", script];
     const { stdout } = await execute("sbatch", all, { env: { ...environment, ...env }, cwd: directory });
     return job(stdout.trim());
+  }
+
+  async function submitFile(file: string, env: Readonly<Record<string, string>>): Promise<string> {
+    const where = { env: { ...environment, ...env }, cwd: dirname(file) };
+    return (await execute("sbatch", ["--parsable", file], where)).stdout.trim();
+  }
+
+  async function gone(id: string): Promise<void> {
+    while ((await slurm("squeue", "-h", "-j", id)) !== "") await sleep(100);
   }
 
   function job(id: string): Job {
@@ -115,7 +128,7 @@ export async function startCluster(diskMib: number): Promise<Cluster> {
     await dispose();
     throw error;
   }
-  return { local: at("local"), submit, slurm, [Symbol.asyncDispose]: dispose };
+  return { local: at("local"), submit, submitFile, gone, slurm, [Symbol.asyncDispose]: dispose };
 }
 
 async function ready(slurm: Cluster["slurm"]): Promise<void> {
