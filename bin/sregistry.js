@@ -9,12 +9,14 @@ if (difference < 0) {
   );
   process.exitCode = 2;
 } else {
-  import("../dist/start.js").catch((error) => {
-    if (error && error.code === "ERR_MODULE_NOT_FOUND" && /dist.start\.js/.test(String(error.message))) {
-      process.stderr.write("sregistry is not built yet: run npm run build\n");
-    } else {
-      process.stderr.write("error: sregistry could not start: " + error + "\n");
-    }
-    process.exitCode = 1;
-  });
+  import("../dist/start.js")
+    .then((program) => program.start())
+    .catch((error) => {
+      if (error && error.code === "ERR_MODULE_NOT_FOUND" && /dist.start\.js/.test(String(error.message))) {
+        process.stderr.write("sregistry is not built yet: run npm run build\n");
+      } else {
+        process.stderr.write("error: sregistry could not start: " + error + "\n");
+      }
+      process.exitCode = 1;
+    });
 }

@@ -7,7 +7,7 @@ import { createContext } from "./context.ts";
 import { SregistryError } from "./errors.ts";
 import { type Program, parseProgram } from "./program.ts";
 import { createTerminal, type Terminal } from "./terminal/terminal.ts";
-import { VERSION } from "./version.ts";
+import { FORM, VERSION } from "./version.ts";
 
 const interruption = new AbortController();
 
@@ -44,7 +44,8 @@ async function finishing<T>(step: () => Promise<T>): Promise<T> {
   }
 }
 
-async function main(): Promise<void> {
+/** All of a run. */
+export async function main(): Promise<void> {
   // undici parses heads with WebAssembly. V8 would compile it once more, optimised, beside the transfer, and the process would
   // wait for that at its end (60 ms on Node 20); bodies of any size do not pass through it.
   setFlagsFromString("--liftoff-only");
@@ -85,10 +86,10 @@ async function main(): Promise<void> {
   await terminal.flush();
 }
 
-/** A single executable is its own script. */
+/** A single executable is its own script: what stands in place of one is the word that it was called by. */
 function ownCommand(): readonly string[] {
   const { execPath, argv } = process;
-  return argv[1] === undefined || argv[1] === execPath ? [execPath] : [execPath, argv[1]];
+  return argv[1] === undefined || FORM === "executable" ? [execPath] : [execPath, argv[1]];
 }
 
 /** `--timeout` ends everything with exit 75. */
@@ -120,5 +121,3 @@ function rawFlags(argv: readonly string[], env: NodeJS.ProcessEnv): Flags {
   const progress = /(?:^| )--progress[ =](\S+)/.exec(argv.join(" "))?.[1] ?? env["SREGISTRY_PROGRESS"];
   return new Flags(values.set("progress", progress));
 }
-
-await main();

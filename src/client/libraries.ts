@@ -16,6 +16,7 @@ import { loadOldClient, type OldClientSettings } from "../remote/old-client.ts";
 import { type Spoken, whatSpeaks } from "../remote/probe.ts";
 import { loadRemotes, type Remotes } from "../remote/remotes.ts";
 import { remoteBase } from "../remote/schema.ts";
+import { FORM } from "../version.ts";
 import { bearer, noBearer } from "./bearer.ts";
 import {
   chooseDefault,
@@ -55,8 +56,8 @@ export interface LibrariesOptions extends ServiceOptions {
   readonly cache: string;
 }
 
-/** Beside the bundle's files (scripts/build.js). */
-const KEYRING_PROCESS = fileURLToPath(new URL("./keyring.js", import.meta.url));
+/** A file beside the bundle's others (scripts/build.js); a single file has none, and cannot hold a native package. */
+const KEYRING_PROCESS = FORM === "package" ? [execPath, fileURLToPath(new URL("./keyring.js", import.meta.url))] : [];
 
 export function createLibraries(options: LibrariesOptions): Libraries {
   const { env, home, flags, log, config, transports, cache, signal } = options;
@@ -64,7 +65,7 @@ export function createLibraries(options: LibrariesOptions): Libraries {
   const oldClient = once(() => loadOldClient(env, home));
   const logins: LoginOptions = {
     config,
-    keyring: openKeyring({ env, command: [execPath, KEYRING_PROCESS] }),
+    keyring: openKeyring({ env, command: KEYRING_PROCESS }),
     log,
     remotes,
     oldClient,

@@ -22,8 +22,8 @@ export interface Keyring {
 
 export interface KeyringOptions {
   readonly env: Environment;
-  /** What runs the keyring's process: Node and the script. */
-  readonly command: readonly [program: string, ...words: readonly string[]];
+  /** What runs the keyring's process: Node and the script. None: this program comes without. */
+  readonly command: readonly string[];
   /** Milliseconds; default 3 s. */
   readonly patience?: number;
 }
@@ -45,6 +45,7 @@ export function openKeyring(options: KeyringOptions): Keyring {
 async function askProcess(options: KeyringOptions, question: object): Promise<KeyringAnswer> {
   const { command, env, patience = PATIENCE } = options;
   const [program, ...words] = command;
+  if (program === undefined) return { available: false, reason: "this form of the program comes without it" };
   const child = spawn(program, words, { env: present(env), stdio: ["pipe", "pipe", "ignore"] });
   return new Promise((resolve) => {
     const unavailable = (reason: string): void => resolve({ available: false, reason });

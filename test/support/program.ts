@@ -23,13 +23,18 @@ export interface RunOptions {
 /** A user with an empty home directory, which is also where the program runs. */
 export class User implements AsyncDisposable {
   readonly home: string;
+  /** What is run, and words before all others. */
+  readonly #program: readonly [string, ...(readonly string[])];
 
-  private constructor(home: string) {
+  private constructor(home: string, program: readonly [string, ...(readonly string[])]) {
     this.home = home;
+    this.#program = program;
   }
 
-  static async create(): Promise<User> {
-    return new User(await mkdtemp(join(tmpdir(), "sregistry-home-")));
+  /** `program`: in place of the built one; looked for in the home's bin/ and PATH. */
+  static async create(...program: readonly string[]): Promise<User> {
+    const [first = process.execPath, ...words] = program.length === 0 ? [process.execPath, PROGRAM] : program;
+    return new User(await mkdtemp(join(tmpdir(), "sregistry-home-")), [first, ...words]);
   }
 
   path(...names: readonly string[]): string {
@@ -38,9 +43,10 @@ export class User implements AsyncDisposable {
 
   /** Starts the program without waiting for it. */
   start(words: readonly string[], options: RunOptions = {}): ChildProcess {
-    return spawn(process.execPath, [PROGRAM, ...words], {
+    const [program, ...before] = this.#program;
+    return spawn(program, [...before, ...words], {
       cwd: options.cwd ?? this.home,
-      env: { PATH: process.env["PATH"], HOME: this.home, ...options.env },
+      env: { PATH: `${this.path("bin")}:${process.env["PATH"]}`, HOME: this.home, ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
     });
   }
