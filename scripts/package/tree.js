@@ -1,0 +1,95 @@
+/** What is installed where: the one list that the archives and the Debian packages are made of. */
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+/**
+ * @typedef {object} Entry
+ * @property {string} path below the prefix
+ * @property {Buffer} data
+ * @property {0o644 | 0o755} mode
+ */
+
+/**
+ * @typedef {object} Content
+ * @property {Buffer} executable
+ * @property {string} thirdParty texts of licences
+ * @property {string} nodeLicence
+ * @property {string} sbom
+ */
+
+/** @param {string} path @param {Buffer | string} data @returns {Entry} */
+export function plain(path, data) {
+  return { path, data: Buffer.from(data), mode: 0o644 };
+}
+
+/** Nobody's clock or machine is in it. @param {string} path @param {Buffer | string} data */
+export function zipped(path, data) {
+  return plain(`${path}.gz`, gzipSync(data, { level: 9 }));
+}
+
+/** @param {string} from directory @param {string} to @param {typeof plain} make */
+async function all(from, to, make) {
+  if (!existsSync(from)) return [];
+  const names = (await readdir(from)).sort();
+  return Promise.all(names.map(async (name) => make(`${to}/${name}`, await readFile(join(from, name)))));
+}
+
+/**
+ * A prefix that works wherever it is moved to.
+ *
+ * @param {Content} content
+ * @returns {Promise<Entry[]>}
+ */
+export async function prefixTree({ executable, thirdParty, nodeLicence, sbom }) {
+  const documents = "share/doc/sregistry";
+  /** @param {string} name */
+  const document = async (name) => plain(`${documents}/${name}`, await readFile(name));
+  return [
+    { path: "bin/sregistry", data: executable, mode: 0o755 },
+    ...(await completions("share/zsh/site-functions")),
+    ...(await all("man", "share/man/man1", plain)),
+    ...(await all("schemas", "share/sregistry/schemas", plain)),
+    ...(await Promise.all(["README.md", "CHANGELOG.md", "LICENSE"].map(document))),
+    plain(`${documents}/THIRD-PARTY-LICENSES`, thirdParty),
+    plain(`${documents}/LICENSE-NODE`, nodeLicence),
+    plain(`${documents}/sbom.cdx.json`, sbom),
+  ];
+}
+
+/**
+ * Where Debian wants the same things.
+ *
+ * @param {Content} content
+ * @param {string} copyright
+ * @returns {Promise<Entry[]>}
+ */
+export async function debianTree({ executable, thirdParty, nodeLicence, sbom }, copyright) {
+  const documents = "share/doc/sregistry";
+  const files = [
+    { path: "bin/sregistry", data: executable, mode: /** @type {const} */ (0o755) },
+    ...(await completions("share/zsh/vendor-completions")),
+    ...(await all("man", "share/man/man1", zipped)),
+    ...(await all("schemas", "share/sregistry/schemas", plain)),
+    plain(`${documents}/README.md`, await readFile("README.md")),
+    plain(`${documents}/copyright`, copyright),
+    plain(`${documents}/sbom.cdx.json`, sbom),
+    zipped(`${documents}/changelog`, await readFile("CHANGELOG.md")),
+    zipped(`${documents}/THIRD-PARTY-LICENSES`, thirdParty),
+    zipped(`${documents}/LICENSE-NODE`, nodeLicence),
+  ];
+  return files.map((file) => ({ ...file, path: `usr/${file.path}` }));
+}
+
+/** Where each shell's loader looks below a prefix. @param {string} zsh */
+async function completions(zsh) {
+  const places = [
+    ["sregistry.bash", "share/bash-completion/completions/sregistry"],
+    ["_sregistry", `${zsh}/_sregistry`],
+    ["sregistry.fish", "share/fish/vendor_completions.d/sregistry.fish"],
+  ];
+  return Promise.all(
+    places.map(async ([name = "", path = ""]) => plain(path, await readFile(join("completions", name)))),
+  );
+}
