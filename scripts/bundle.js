@@ -3,8 +3,12 @@ import { readFile } from "node:fs/promises";
 
 /** @typedef {import("esbuild").BuildOptions} BuildOptions */
 
-/** @type {{ version: string }} */
-export const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+/** @type {{ version: string, engines: { node: string } }} */
+const manifest = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+
+export const { version } = manifest;
+/** The oldest that the program runs on. */
+export const neededNode = manifest.engines.node.replace(">=", "");
 
 /**
  * Of undici only what src/http/undici.ts uses: the whole package (fetch, WebSocket, caches) would double what a transfer has

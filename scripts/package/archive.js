@@ -33,19 +33,27 @@ export async function tarXz(entries, { date, level }, root) {
   for (const path of [...files.keys(), ...directoriesOf([...files.keys()])].sort()) {
     const file = files.get(path);
     if (file === undefined) tar.entry({ ...common, name: `${path}/`, type: "directory", mode: 0o755 });
+    else if (file.link !== undefined) tar.entry({ ...common, name: path, type: "symlink", linkname: file.link });
     else tar.entry({ ...common, name: path, mode: file.mode }, file.data);
   }
   tar.finalize();
   return packed;
 }
 
-/** One thread: with more of them the blocks, and so the bytes, are others. @param {import("tar-stream").Pack} input @param {number} level */
+/**
+ * One thread: with more of them the blocks, and so the bytes, are others.
+ *
+ * @param {import("tar-stream").Pack} input
+ * @param {number} level
+ */
 async function compress(input, level) {
   const xz = spawn("xz", ["--threads=1", "--check=crc64", `-${level}`, "--stdout"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const ended = new Promise((done, failed) => {
     xz.once("error", failed);
+    // Its status says why.
+    xz.stdin.on("error", () => undefined);
     xz.once("close", (status) => (status === 0 ? done(undefined) : failed(new Error(`xz ended with ${status}`))));
   });
   input.pipe(xz.stdin);

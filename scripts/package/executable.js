@@ -9,7 +9,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { version } from "../bundle.js";
-import { withoutSymbols } from "./elf.js";
+import { needs, withoutSymbols } from "./elf.js";
+import { beyondLimits } from "./limits.js";
+import { NODE } from "./node.js";
 
 const MAIN = resolve(import.meta.dirname, "run/executable.cjs");
 const CODE = resolve(import.meta.dirname, "run/compile.cjs");
@@ -26,8 +28,12 @@ const run = promisify(execFile);
  * @param {Buffer} node of the architecture that the executable is for
  * @param {Buffer} ownNode of this machine's architecture
  * @returns {Promise<Buffer>}
+ * @throws Error when it would not start on the systems of limits.js.
  */
 export async function makeExecutable(program, node, ownNode) {
+  const beyond = beyondLimits(needs(node));
+  if (beyond.length > 0)
+    throw new Error(`Node ${NODE.version} needs ${beyond.join(", ")}: it would not start everywhere`);
   const work = await mkdtemp(join(tmpdir(), "sregistry-executable-"));
   try {
     const paths = { program: join(work, "program"), node: join(work, "node"), code: join(work, "code") };

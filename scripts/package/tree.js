@@ -3,25 +3,41 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { version } from "../bundle.js";
 
 /**
  * @typedef {object} Entry
  * @property {string} path below the prefix
  * @property {Buffer} data
  * @property {0o644 | 0o755} mode
+ * @property {string} [link] what a symbolic link says, in place of data
  */
 
 /**
  * @typedef {object} Content
- * @property {Buffer} executable
+ * @property {readonly Entry[]} program bin/sregistry, and what it needs
  * @property {string} thirdParty texts of licences
- * @property {string} nodeLicence
+ * @property {string} [nodeLicence] where Node is in it
  * @property {string} sbom
  */
 
 /** @param {string} path @param {Buffer | string} data @returns {Entry} */
 export function plain(path, data) {
   return { path, data: Buffer.from(data), mode: 0o644 };
+}
+
+/** The program with Node in it. @param {Buffer} executable @returns {Entry[]} */
+export function executableProgram(executable) {
+  return [{ path: "bin/sregistry", data: executable, mode: 0o755 }];
+}
+
+/** The program for a Node that is there: its file's name says that it is a module. @param {string} text @returns {Entry[]} */
+export function singleFileProgram(text) {
+  const file = "lib/sregistry/sregistry.mjs";
+  return [
+    { path: file, data: Buffer.from(text), mode: 0o755 },
+    { path: "bin/sregistry", data: Buffer.alloc(0), mode: 0o755, link: `../${file}` },
+  ];
 }
 
 /** Nobody's clock or machine is in it. @param {string} path @param {Buffer | string} data */
@@ -42,18 +58,20 @@ async function all(from, to, make) {
  * @param {Content} content
  * @returns {Promise<Entry[]>}
  */
-export async function prefixTree({ executable, thirdParty, nodeLicence, sbom }) {
+export async function prefixTree({ program, thirdParty, nodeLicence, sbom }) {
   const documents = "share/doc/sregistry";
   /** @param {string} name */
   const document = async (name) => plain(`${documents}/${name}`, await readFile(name));
   return [
-    { path: "bin/sregistry", data: executable, mode: 0o755 },
+    ...program,
     ...(await completions("share/zsh/site-functions")),
     ...(await all("man", "share/man/man1", plain)),
     ...(await all("schemas", "share/sregistry/schemas", plain)),
+    plain(`share/modulefiles/sregistry/${version}`, await readFile("packaging/modulefiles/sregistry.tcl")),
+    plain(`share/modulefiles/sregistry/${version}.lua`, await readFile("packaging/modulefiles/sregistry.lua")),
     ...(await Promise.all(["README.md", "CHANGELOG.md", "LICENSE"].map(document))),
     plain(`${documents}/THIRD-PARTY-LICENSES`, thirdParty),
-    plain(`${documents}/LICENSE-NODE`, nodeLicence),
+    ...(nodeLicence === undefined ? [] : [plain(`${documents}/LICENSE-NODE`, nodeLicence)]),
     plain(`${documents}/sbom.cdx.json`, sbom),
   ];
 }
@@ -65,10 +83,10 @@ export async function prefixTree({ executable, thirdParty, nodeLicence, sbom }) 
  * @param {string} copyright
  * @returns {Promise<Entry[]>}
  */
-export async function debianTree({ executable, thirdParty, nodeLicence, sbom }, copyright) {
+export async function debianTree({ program, thirdParty, nodeLicence, sbom }, copyright) {
   const documents = "share/doc/sregistry";
   const files = [
-    { path: "bin/sregistry", data: executable, mode: /** @type {const} */ (0o755) },
+    ...program,
     ...(await completions("share/zsh/vendor-completions")),
     ...(await all("man", "share/man/man1", zipped)),
     ...(await all("schemas", "share/sregistry/schemas", plain)),
@@ -77,7 +95,7 @@ export async function debianTree({ executable, thirdParty, nodeLicence, sbom }, 
     plain(`${documents}/sbom.cdx.json`, sbom),
     zipped(`${documents}/changelog`, await readFile("CHANGELOG.md")),
     zipped(`${documents}/THIRD-PARTY-LICENSES`, thirdParty),
-    zipped(`${documents}/LICENSE-NODE`, nodeLicence),
+    ...(nodeLicence === undefined ? [] : [zipped(`${documents}/LICENSE-NODE`, nodeLicence)]),
   ];
   return files.map((file) => ({ ...file, path: `usr/${file.path}` }));
 }
