@@ -17,6 +17,7 @@ async function definitions() {
     stdin: {
       contents: `
         export { GLOBAL_OPTIONS } from "./src/commands/globals.ts";
+        export { variablesOf } from "./src/commands/verb.ts";
         export { VERBS } from "./src/commands/index.ts";
         export { SHELLS } from "./src/commands/completion.ts";
         export { programModel } from "./src/commands/completion/model.ts";
@@ -55,7 +56,7 @@ async function release() {
 
 /** @returns {Promise<Map<string, string>>} */
 async function documents() {
-  const { GLOBAL_OPTIONS, VERBS, SHELLS, programModel, ...more } = await definitions();
+  const { GLOBAL_OPTIONS, VERBS, SHELLS, programModel, variablesOf, ...more } = await definitions();
   /** @type {import("./man.js").Verb[]} */
   const verbs = [];
   for (const { name, summary, group, load } of VERBS) verbs.push({ name, summary, group, verb: await load() });
@@ -64,7 +65,13 @@ async function documents() {
   // The names under which the shells' own loaders look.
   const names = { bash: "sregistry.bash", zsh: "_sregistry", fish: "sregistry.fish" };
   for (const [shell, name] of Object.entries(names)) files.set(`completions/${name}`, SHELLS[shell](program));
-  const pages = manPages({ ...(await release()), verbs, globals: GLOBAL_OPTIONS, exits: exitStatuses(more) });
+  const pages = manPages({
+    ...(await release()),
+    verbs,
+    globals: GLOBAL_OPTIONS,
+    exits: exitStatuses(more),
+    variablesOf,
+  });
   for (const [name, text] of pages) files.set(`man/${name}`, text);
   for (const [name, schema] of schemaFiles(verbs, more)) {
     files.set(`schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`);

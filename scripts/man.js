@@ -1,4 +1,5 @@
 /** The man pages: one for the program, one for each verb, out of the same definitions as help and completions. */
+import { outputLines } from "./man-output.js";
 import { bold, item, literal, roff, section, spelled } from "./roff.js";
 
 /**
@@ -6,7 +7,7 @@ import { bold, item, literal, roff, section, spelled } from "./roff.js";
  * @typedef {import("../src/commands/completion/model.ts").LoadedVerb} LoadedVerb
  * @typedef {LoadedVerb & { group: string }} Verb
  * @typedef {{ status: number, meaning: string, codes: readonly string[] }} Status
- * @typedef {{ version: string, date: string, verbs: readonly Verb[], globals: readonly OptionSpec[], exits: readonly Status[] }} Program
+ * @typedef {{ version: string, date: string, verbs: readonly Verb[], globals: readonly OptionSpec[], exits: readonly Status[], variablesOf: (spec: OptionSpec) => readonly string[] }} Program
  */
 
 /** @param {Program} program @returns {Map<string, string>} file name -> text */
@@ -60,7 +61,7 @@ function programPage(program) {
       roff(
         "A flag goes before SREGISTRY_*, that before APPTAINER_* and SINGULARITY_*, and all before configuration files.",
       ),
-      ...environmentItems(program.globals),
+      ...environmentItems(program.globals, program),
       item(`${bold("SREGISTRY_USERNAME")}, ${bold("SREGISTRY_PASSWORD")}`, "A login for the host that is named."),
       item(bold("SREGISTRY_CACHEDIR"), "Directory of the image cache; pulls to a file then go through it."),
       item(bold("SREGISTRY_CACHE_LOOKASIDE"), "Read-only directories of images, with colons between them."),
@@ -117,7 +118,8 @@ function verbPage(program, { name, summary, verb }) {
       `${shown.length > 0 ? ".PP\n" : ""}Flags that every verb understands are in`,
       `.BR sregistry (1).`,
     ]),
-    ...section("ENVIRONMENT", environmentItems(shown)),
+    ...section("OUTPUT", outputLines(verb.answers)),
+    ...section("ENVIRONMENT", environmentItems(shown, program)),
     ...section("EXIT STATUS", ["0 when it is done; the others are in", ".BR sregistry (1)."]),
     ...section(
       "EXAMPLES",
@@ -142,14 +144,14 @@ function optionItems(options) {
     });
 }
 
-/** @param {readonly OptionSpec[]} options */
-function environmentItems(options) {
+/** @param {readonly OptionSpec[]} options @param {Program} program */
+function environmentItems(options, { variablesOf }) {
   return options
-    .filter(({ hidden, noEnv }) => hidden !== true && noEnv !== true)
-    .map(({ flags, env = [] }) => {
-      const flag = /--[a-z-]+/.exec(flags)?.[0] ?? flags;
-      const variables = [`SREGISTRY_${flag.slice(2).toUpperCase().replaceAll("-", "_")}`, ...env];
-      return item(variables.map(bold).join(", "), `The same as ${flag}.`);
+    .filter(({ hidden }) => hidden !== true)
+    .flatMap((spec) => {
+      const flag = /--[a-z-]+/.exec(spec.flags)?.[0] ?? spec.flags;
+      const variables = variablesOf(spec);
+      return variables.length === 0 ? [] : [item(variables.map(bold).join(", "), `The same as ${flag}.`)];
     });
 }
 

@@ -9,7 +9,7 @@ import type { HelpInput } from "./commands/help/help.ts";
 import { wayOut, wrongChoice } from "./commands/hints.ts";
 import { VERBS } from "./commands/index.ts";
 import type { Answer } from "./commands/schemas/schema.ts";
-import { type AnyVerb, Flags, type OptionSpec, type Prepared } from "./commands/verb.ts";
+import { type AnyVerb, Flags, flagName, type OptionSpec, type Prepared, variablesOf } from "./commands/verb.ts";
 import type { Context } from "./context.ts";
 import { isCode, SregistryError } from "./errors.ts";
 
@@ -160,20 +160,18 @@ function readFlags(specs: readonly OptionSpec[], given: Record<string, unknown>,
   const typedNames = new Set<string>();
   for (const spec of specs) {
     const made = option(spec);
-    const name = made.long?.replace(/^--/, "") ?? "";
+    const name = flagName(spec);
     const typed = given[made.attributeName()];
     // Commander stores `--no-x` as x=false with the default true.
     const value = made.negate ? (typed === false ? true : undefined) : typed;
     if (value !== undefined) typedNames.add(name);
-    values.set(name, value ?? fromEnvironment(spec, name, made, env));
+    values.set(name, value ?? fromEnvironment(spec, made, env));
   }
   return new Flags(values, typedNames);
 }
 
-function fromEnvironment(spec: OptionSpec, name: string, made: Option, env: Environment): unknown {
-  if (spec.noEnv === true) return undefined;
-  const variables = [`SREGISTRY_${name.toUpperCase().replaceAll("-", "_")}`, ...(spec.env ?? [])];
-  const variable = variables.find((candidate) => (env[candidate] ?? "") !== "");
+function fromEnvironment(spec: OptionSpec, made: Option, env: Environment): unknown {
+  const variable = variablesOf(spec).find((candidate) => (env[candidate] ?? "") !== "");
   const text = variable === undefined ? undefined : env[variable];
   if (variable === undefined || text === undefined) return undefined;
   if (spec.choices !== undefined && !spec.choices.includes(text)) {

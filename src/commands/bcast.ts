@@ -27,10 +27,15 @@ export const bcast = defineVerb<Input>({
     },
   ],
   options: [
-    { flags: "-F, --force", description: "replace a file that holds something else", noEnv: true },
+    { flags: "-F, --force", description: "replace a file that holds something else" },
     { flags: "--program <file>", description: "sregistry on the nodes, where it is elsewhere than here" },
     ARCHITECTURE_OPTION,
-    { flags: "--on-node <errand>", description: "what this program asks of itself", hidden: true, noEnv: true },
+    {
+      flags: "--on-node <errand>",
+      description: "what this program asks of itself",
+      hidden: true,
+      noEnv: "nobody types it",
+    },
   ],
   examples: [
     { command: "sregistry bcast lab/tool:1.0 /tmp/tool.sif", says: "to the disk of every node of the job" },

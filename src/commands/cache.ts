@@ -56,16 +56,16 @@ export const cache = defineVerb<Input>({
       flags: "--max-size <size>",
       description: "prune: what may stay: 500M, 50GiB, 1T",
       actions: ["prune"],
-      noEnv: true,
+      variable: "SREGISTRY_CACHE_MAX_SIZE",
     },
     {
       flags: "--older-than <age>",
       description: "prune: what was not used for: 12h, 30d, 8w",
       actions: ["prune"],
-      noEnv: true,
+      variable: "SREGISTRY_CACHE_OLDER_THAN",
     },
-    { flags: "--dry-run", description: "prune: say what would go", actions: ["prune"], noEnv: true },
-    { flags: "-f, --force", description: "clean: do not ask", actions: ["clean"], noEnv: true },
+    { flags: "--dry-run", description: "prune: say what would go", actions: ["prune"] },
+    { flags: "-f, --force", description: "clean: do not ask", actions: ["clean"], noEnv: "what is gone is gone" },
   ],
   examples: [
     { command: "sregistry cache list", says: "what is in it, and when it was used last" },
@@ -174,7 +174,8 @@ async function* each<T>(items: readonly T[], row: (item: T) => readonly Cell[]):
 
 function parseLimits(action: Action, flags: Flags): PruneLimits {
   const [maxSize, olderThan] = [flags.text("max-size"), flags.text("older-than")];
-  if (action === "prune" && maxSize === undefined && olderThan === undefined) {
+  if (action !== "prune") return {};
+  if (maxSize === undefined && olderThan === undefined) {
     throw new SregistryError("USAGE", "nothing says what may stay in the cache", {
       hint: "sregistry cache prune --max-size 50GiB --older-than 30d; clean removes everything",
     });

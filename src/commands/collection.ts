@@ -29,7 +29,13 @@ export const collection = defineVerb<Input>({
     { name: "<name>", description: "the collection's name" },
     { name: "[where]", description: "an endpoint: library://, library://HOST; default the default registry" },
   ],
-  options: [{ flags: "--private", description: "only its owner and contributors see it", noEnv: true }],
+  options: [
+    {
+      flags: "--private",
+      description: "only its owner and contributors see it",
+      variable: "SREGISTRY_COLLECTION_PRIVATE",
+    },
+  ],
   examples: [
     { command: "sregistry collection create dinosaur", says: "at the default registry" },
     { command: "sregistry collection create lab --private", says: "one that others do not see" },

@@ -30,7 +30,7 @@ export const copy = defineVerb<Input>({
     {
       flags: "--all",
       description: "every tag of a repository; what is there already costs requests only",
-      noEnv: true,
+      variable: "SREGISTRY_COPY_ALL",
     },
     // Without the variables of pull: they must not make one image of an index.
     { flags: "--arch <architecture>", description: "the one image of an index; default between OCI registries: all" },
@@ -41,7 +41,7 @@ export const copy = defineVerb<Input>({
       env: ["SINGULARITY_ALLOW_UNSIGNED"],
     },
     { flags: "--any-file", description: "send a file that is no SIF" },
-    { flags: "--dry-run", description: "ask both sides what would be done, and do nothing", noEnv: true },
+    { flags: "--dry-run", description: "ask both sides what would be done, and do nothing" },
   ],
   examples: [
     { command: "sregistry copy library://lab/tools/blast:1.0 oras://ghcr.io/lab/blast", says: "to another registry" },

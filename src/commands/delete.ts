@@ -13,7 +13,7 @@ interface Input {
 
 export const deleteVerb = defineVerb<Input>({
   arguments: [{ name: "<reference>", description: "the tag, or by digest the image with all its tags" }],
-  options: [{ flags: "-f, --force", description: "do not ask", noEnv: true }],
+  options: [{ flags: "-f, --force", description: "do not ask", noEnv: "what is gone is gone" }],
   examples: [
     { command: "sregistry delete lab/tool:1.0", says: "asks yes or no first" },
     { command: "sregistry delete lab/tool:1.0 --force", says: "in a script" },

@@ -3,7 +3,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 import { formatSize } from "../terminal/units.ts";
 import { partText, writeMetadata } from "./metadata-text.ts";
 import { INSPECT, INSPECT_PARTS } from "./schemas/inspect.ts";
-import { ARCHITECTURE_OPTION, METADATA_OPTIONS, METADATA_PARTS, type MetadataPart, metadataParts } from "./shared.ts";
+import { ARCHITECTURE_OPTION, METADATA_PARTS, type MetadataPart, metadataOptions, metadataParts } from "./shared.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
 interface Input {
@@ -14,7 +14,7 @@ interface Input {
 
 export const inspect = defineVerb<Input>({
   arguments: [{ name: "<image>", description: "a file, or a reference: read by ranges, not downloaded" }],
-  options: [...METADATA_OPTIONS, ARCHITECTURE_OPTION],
+  options: [...metadataOptions("inspect"), ARCHITECTURE_OPTION],
   examples: [
     { command: "sregistry inspect tool.sif", says: "a file" },
     { command: "sregistry inspect oras://ghcr.io/org/tool:1.0", says: "an image at a registry" },

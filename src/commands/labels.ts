@@ -12,8 +12,12 @@ interface Input {
 export const labels = defineVerb<Input>({
   arguments: [{ name: "[pattern]", description: "which images, as for list; default all" }],
   options: [
-    { flags: "-k, --key <key>", description: "only this key, upper and lower case alike", noEnv: true },
-    { flags: "--value <value>", description: "only this value", noEnv: true },
+    {
+      flags: "-k, --key <key>",
+      description: "only this key, upper and lower case alike",
+      variable: "SREGISTRY_LABELS_KEY",
+    },
+    { flags: "--value <value>", description: "only this value", variable: "SREGISTRY_LABELS_VALUE" },
   ],
   examples: [
     { command: "sregistry labels", says: "every label of every image" },

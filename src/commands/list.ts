@@ -7,7 +7,7 @@ import { parsePattern } from "../reference/pattern.ts";
 import { emptyCollections, type ListInput, listTable } from "./list-table.ts";
 import { writeMetadata } from "./metadata-text.ts";
 import { LIST } from "./schemas/list.ts";
-import { METADATA_OPTIONS, type MetadataPart, metadataParts } from "./shared.ts";
+import { type MetadataPart, metadataOptions, metadataParts } from "./shared.ts";
 import { defineVerb, type Flags, type OptionSpec } from "./verb.ts";
 
 interface Input extends ListInput {
@@ -27,7 +27,7 @@ export const list = defineVerb<Input>({
   arguments: [
     { name: "[pattern]", description: "dinosaur, /avocado, dinosaur/avocado[:tag], oras://HOST[/PATH]; default all" },
   ],
-  options: [...METADATA_OPTIONS, ...TABLE_OPTIONS],
+  options: [...metadataOptions("list"), ...TABLE_OPTIONS],
   examples: [
     { command: "sregistry list", says: "everything at the default registry" },
     { command: "sregistry list dinosaur", says: "one collection" },

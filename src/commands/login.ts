@@ -5,7 +5,7 @@ import { SregistryError } from "../errors.ts";
 import { looksLikeHost } from "../reference/host.ts";
 import type { Host } from "../reference/reference.ts";
 import { LOGIN } from "./schemas/login.ts";
-import { loginToRemote, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
+import { loginToRemote, SECRET, TOKEN_OPTIONS, type TokenInput, tokenInput } from "./token-login.ts";
 import { defineVerb } from "./verb.ts";
 
 interface Input {
@@ -26,13 +26,13 @@ export const login = defineVerb<Input>({
   ],
   options: [
     { flags: "-u, --username <name>", description: "user name at a registry's host" },
-    { flags: "--password-stdin", description: "read the password or token from standard input", noEnv: true },
+    { flags: "--password-stdin", description: "read the password or token from standard input", noEnv: SECRET },
     ...TOKEN_OPTIONS,
     {
       flags: "-p, --password <secret>",
       description: "refused: everybody on this machine could read it",
       hidden: true,
-      noEnv: true,
+      noEnv: SECRET,
     },
   ],
   examples: [

@@ -20,7 +20,12 @@ export const pull = defineVerb<Input>({
   ],
   options: [
     { flags: "-o, --output <file>", description: "name of the file" },
-    { flags: "--name <file>", description: "as --output, as the old client spells it", hidden: true, noEnv: true },
+    {
+      flags: "--name <file>",
+      description: "as --output, as the old client spells it",
+      hidden: true,
+      noEnv: "as --output",
+    },
     {
       flags: "--dir <directory>",
       description: "directory of the files",

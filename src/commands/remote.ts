@@ -63,10 +63,25 @@ export const remote = defineVerb<Input>({
     { name: "[words...]", description: "a remote's name, for add its address too" },
   ],
   options: [
-    { flags: "-i, --insecure", description: "add: plain http", actions: ["add"], noEnv: true },
-    { flags: "--no-login", description: "add: do not ask for a token", actions: ["add"], noEnv: true },
-    { flags: "--use", description: "add: make it the default registry at once", actions: ["add"], noEnv: true },
-    { flags: "-n, --no-default", description: "add: leave the active remote as it is", hidden: true, noEnv: true },
+    { flags: "-i, --insecure", description: "add: plain http", actions: ["add"], noEnv: "it stays in remote.yaml" },
+    {
+      flags: "--no-login",
+      description: "add: do not ask for a token",
+      actions: ["add"],
+      variable: "SREGISTRY_REMOTE_NO_LOGIN",
+    },
+    {
+      flags: "--use",
+      description: "add: make it the default registry at once",
+      actions: ["add"],
+      variable: "SREGISTRY_REMOTE_USE",
+    },
+    {
+      flags: "-n, --no-default",
+      description: "add: leave the active remote as it is",
+      hidden: true,
+      noEnv: "as it is anyway",
+    },
     ...TOKEN_OPTIONS.map((option) => ({ ...option, actions: ["add", "login"] })),
   ],
   examples: [

@@ -26,7 +26,11 @@ export const search = defineVerb<Input>({
       description: "only images for this one: amd64, arm64, ...",
       env: ["SINGULARITY_SEARCH_ARCH"],
     },
-    { flags: "--signed", description: "only signed images, where the endpoint knows", noEnv: true },
+    {
+      flags: "--signed",
+      description: "only signed images, where the endpoint knows",
+      variable: "SREGISTRY_SEARCH_SIGNED",
+    },
   ],
   examples: [
     { command: "sregistry search lolcow", says: "at the default registry" },

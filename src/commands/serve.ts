@@ -89,9 +89,9 @@ export const serve = defineVerb<Input>({
       flags: "--check",
       description: "find and mend what a crash or a full disk left; do not serve",
       actions: [],
-      noEnv: true,
+      variable: "SREGISTRY_SERVE_CHECK",
     },
-    { flags: "--dry-run", description: "with --check: only say it", actions: [], noEnv: true },
+    { flags: "--dry-run", description: "with --check: only say it", actions: [] },
   ],
   examples: [
     { command: "sregistry serve", says: "the embedded registry at http://127.0.0.1:5000" },
@@ -104,17 +104,17 @@ export const serve = defineVerb<Input>({
   answer: ({ action, check }) => (check ? SERVE_CHECK : ANSWERS[action.kind]),
   parse(words, flags) {
     const action = parseAction(words);
-    if (flags.on("check") && action.kind !== "serve") {
+    if (flags.typed("check") && action.kind !== "serve") {
       throw new SregistryError("USAGE", `--check does not go with ${JSON.stringify(words.join(" "))}`);
     }
-    if (flags.on("dry-run") && !flags.on("check")) throw new SregistryError("USAGE", "--dry-run goes with --check");
+    if (flags.typed("dry-run") && !flags.on("check")) throw new SregistryError("USAGE", "--dry-run goes with --check");
     return {
       action,
       listen: flags.text("listen") ?? "127.0.0.1:5000",
       publicRead: flags.on("public-read"),
       tokenFile: flags.text("token-file"),
       allowedHosts: flags.texts("allow-host"),
-      check: flags.on("check"),
+      check: flags.on("check") && action.kind === "serve",
       dryRun: flags.on("dry-run"),
     };
   },

@@ -7,20 +7,30 @@ export const ARCHITECTURE_OPTION: OptionSpec = {
   env: ["SINGULARITY_PULL_ARCH", "SINGULARITY_ARCH"],
 };
 
-/** Which parts of an image's metadata to show. */
-export const METADATA_OPTIONS: readonly OptionSpec[] = [
-  { flags: "-e, --env", description: "environment", noEnv: true },
-  { flags: "-r, --runscript", description: "runscript", noEnv: true },
-  { flags: "-t, --test", description: "test", noEnv: true },
-  { flags: "-d, --deffile", description: "definition file", noEnv: true },
-  { flags: "-l, --labels", description: "labels", noEnv: true },
-  // The old client took any prefix of a long option, and its manual wrote --e --r --d --t.
-  { flags: "--e", description: "as --env", hidden: true, noEnv: true },
-  { flags: "--r", description: "as --runscript", hidden: true, noEnv: true },
-  { flags: "--t", description: "as --test", hidden: true, noEnv: true },
-  { flags: "--d", description: "as --deffile", hidden: true, noEnv: true },
-  { flags: "--def", description: "as --deffile", hidden: true, noEnv: true },
-  { flags: "--l", description: "as --labels", hidden: true, noEnv: true },
+/**
+ * Which parts of an image's metadata to show. The variables carry the verb's name: SREGISTRY_TEST or SREGISTRY_ENV is what a site
+ * may call something of its own.
+ */
+export function metadataOptions(verb: "list" | "inspect"): readonly OptionSpec[] {
+  const variable = (part: string): string => `SREGISTRY_${verb.toUpperCase()}_${part}`;
+  return [
+    { flags: "-e, --env", description: "environment", variable: variable("ENV") },
+    { flags: "-r, --runscript", description: "runscript", variable: variable("RUNSCRIPT") },
+    { flags: "-t, --test", description: "test", variable: variable("TEST") },
+    { flags: "-d, --deffile", description: "definition file", variable: variable("DEFFILE") },
+    { flags: "-l, --labels", description: "labels", variable: variable("LABELS") },
+    ...OLD_SPELLINGS,
+  ];
+}
+
+/** The old client took any prefix of a long option, and its manual wrote --e --r --d --t. */
+const OLD_SPELLINGS: readonly OptionSpec[] = [
+  { flags: "--e", description: "as --env", hidden: true, noEnv: "as --env" },
+  { flags: "--r", description: "as --runscript", hidden: true, noEnv: "as --runscript" },
+  { flags: "--t", description: "as --test", hidden: true, noEnv: "as --test" },
+  { flags: "--d", description: "as --deffile", hidden: true, noEnv: "as --deffile" },
+  { flags: "--def", description: "as --deffile", hidden: true, noEnv: "as --deffile" },
+  { flags: "--l", description: "as --labels", hidden: true, noEnv: "as --labels" },
 ];
 
 export const METADATA_PARTS = ["environment", "runscript", "test", "deffile", "labels"] as const;

@@ -13,10 +13,18 @@ export interface TokenInput {
   readonly keyring: boolean | undefined;
 }
 
+/** Why the switches for secrets have no variables: one left behind would send a secret where another was meant. */
+export const SECRET = "which secret goes where is said where it goes";
+
 export const TOKEN_OPTIONS: readonly OptionSpec[] = [
-  { flags: "--token-stdin", description: "read the token from standard input", noEnv: true },
-  { flags: "--token-file <file>", description: "read the token from a file's first line", noEnv: true },
-  { flags: "--tokenfile <file>", description: "the same, as Singularity calls it", hidden: true, noEnv: true },
+  { flags: "--token-stdin", description: "read the token from standard input", noEnv: SECRET },
+  { flags: "--token-file <file>", description: "read the token from a file's first line", noEnv: SECRET },
+  {
+    flags: "--tokenfile <file>",
+    description: "the same, as Singularity calls it",
+    hidden: true,
+    noEnv: "as --token-file",
+  },
   { flags: "--keyring", description: "keep the token in the system's keyring instead of remote.yaml" },
 ];
 

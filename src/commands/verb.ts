@@ -33,12 +33,26 @@ export interface OptionSpec {
   readonly env?: readonly string[];
   /** Old spellings that must work but are not shown. */
   readonly hidden?: boolean;
-  /** No environment form: secrets' switches and things that only make sense typed. */
-  readonly noEnv?: boolean;
+  /** Its environment form, where SREGISTRY_<FLAG> would mean something else at another verb, or be set for another reason. */
+  readonly variable?: string;
+  /** Why it has no environment form: a variable left behind would do harm, or it is another flag's old spelling. */
+  readonly noEnv?: string;
   /** The actions that it goes with; its description begins with them. Undefined: all. */
   readonly actions?: readonly string[];
   /** What its value is, where its placeholder does not say it (src/commands/completion/model.ts). */
   readonly completes?: WordKind;
+}
+
+/** `--ca-file` -> `ca-file`. */
+export function flagName({ flags }: OptionSpec): string {
+  return /--([a-z][a-z-]*)/.exec(flags)?.[1] ?? "";
+}
+
+/** The variables that mean the same as a flag, the first of them before the others. */
+export function variablesOf(spec: OptionSpec): readonly string[] {
+  const { variable, env = [], noEnv } = spec;
+  if (noEnv !== undefined) return [];
+  return [variable ?? `SREGISTRY_${flagName(spec).toUpperCase().replaceAll("-", "_")}`, ...env];
 }
 
 export interface ArgumentSpec {
@@ -117,8 +131,8 @@ export class Flags {
   readonly #values: ReadonlyMap<string, unknown>;
   readonly #typed: ReadonlySet<string>;
 
-  /** `typed`: names that are from the command line, not from the environment. */
-  constructor(values: ReadonlyMap<string, unknown>, typed: ReadonlySet<string> = new Set()) {
+  /** `typed`: names that are from the command line, not from the environment; default: all. */
+  constructor(values: ReadonlyMap<string, unknown>, typed: ReadonlySet<string> = new Set(values.keys())) {
     this.#values = values;
     this.#typed = typed;
   }

@@ -112,6 +112,6 @@ describe("what is typed", () => {
     [["empty"], {}, 'sregistry cache has no action "empty"'],
     [[], {}, "what to do with the cache is missing"],
   ])("refuses %o with %o", (words, values, message) => {
-    expect(() => cache.parse(words, flags(values))).toThrow(message);
+    expect(() => cache.parse(words, flags(values, ...Object.keys(values)))).toThrow(message);
   });
 });

@@ -270,7 +270,7 @@ describe("sregistry serve", () => {
       ["freeze", "a:1", "b:1"],
       ["user", "ban", "x"],
     ];
-    for (const words of wrong) expect(() => parse(...words), words.join(" ")).toThrow(/not known|is missing/);
+    for (const words of wrong) expect(() => parse(...words), words.join(" ")).toThrow(/has no action|is missing/);
     expect(() => serve.parse(["user", "list"], new Flags(new Map([["check", true]])))).toThrow(
       "--check does not go with",
     );
