@@ -36,7 +36,8 @@ export type PeerName =
   | "slurmd"
   | "munged"
   | "srun"
-  | "sbcast";
+  | "sbcast"
+  | "actionlint";
 
 const HOW: Readonly<Record<PeerName, string>> = {
   "docker-registry": "apt-get install docker-registry",
@@ -60,6 +61,7 @@ const HOW: Readonly<Record<PeerName, string>> = {
   munged: "apt-get install munge",
   srun: "apt-get install slurm-client",
   sbcast: "apt-get install slurm-client",
+  actionlint: "go install github.com/rhysd/actionlint/cmd/actionlint@latest",
   "python-sregistry":
     "pip install -r test/interop/python-client/requirements.txt in a virtual environment at $SREGISTRY_PEERS/pyclient",
 };
