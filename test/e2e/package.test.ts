@@ -31,7 +31,7 @@ const CONTENTS: Readonly<Record<string, "a file" | readonly string[] | RegExp>> 
   bin: ["bin/sregistry.js"],
   completions: inFolder("completions"),
   // The names of the bundle's parts have a hash in them. No maps, no sources.
-  dist: /^dist\/(?:(?:index|keyring|start|chunk-[A-Z0-9]{8})\.js|types\/(?:[\w-]+\/)*[\w-]+\.d\.ts)$/,
+  dist: /^dist\/(?:THIRD-PARTY-LICENSES|(?:index|keyring|start|chunk-[A-Z0-9]{8})\.js|types\/(?:[\w-]+\/)*[\w-]+\.d\.ts)$/,
   docs: inFolder("docs"),
   man: man.map((name) => name.replace("./", "")),
   "package.json": "a file",
@@ -65,6 +65,7 @@ describe("the package", () => {
     const named = new Set([...text.matchAll(/"\.\/(chunk-[A-Z0-9]{8}\.js)"/g)].map(([, name]) => `dist/${name}`));
     expect(dist.filter((file) => file.includes("chunk-")).sort()).toEqual([...named].sort());
     expect(dist).toEqual(expect.arrayContaining(["dist/index.js", "dist/keyring.js", "dist/start.js"]));
+    expect(packed.files, "what is bundled comes with its licences").toContain("dist/THIRD-PARTY-LICENSES");
   });
 
   it("is small", () => {
