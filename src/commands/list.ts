@@ -4,6 +4,8 @@ import { chosenEntries } from "../client/list-rows.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { parsePattern } from "../reference/pattern.ts";
+import { globalFlags } from "./globals.ts";
+import { withFormat } from "./list-format.ts";
 import { emptyCollections, type ListInput, listTable } from "./list-table.ts";
 import { writeMetadata } from "./metadata-text.ts";
 import { LIST } from "./schemas/list.ts";
@@ -37,13 +39,20 @@ export const list = defineVerb<Input>({
     { command: "sregistry list oras://127.0.0.1:5000", says: "at an OCI registry" },
   ],
   answers: [LIST],
-  parse: (words, flags) =>
-    checked({ pattern: parsePattern(words[0]), parts: metadataParts(flags), ...tableInput(flags) }),
+  parse(words, flags) {
+    const parts = metadataParts(flags);
+    const input = checked({ pattern: parsePattern(words[0]), parts, ...tableInput(flags, parts.length > 0) });
+    return withFormat(input, globalFlags(flags).format);
+  },
   run: (input, context) => (input.parts.length === 0 ? listTable(input, context) : listDescribed(input, context)),
 });
 
-function tableInput(flags: Flags): Omit<ListInput, "pattern"> {
-  const [columns, sort, limit] = [flags.text("columns"), flags.text("sort"), flags.text("limit")];
+/** `described`: there is no table, and what a variable says of tables stands in nobody's way. */
+function tableInput(flags: Flags, described: boolean): Omit<ListInput, "pattern"> {
+  const [columns, sort] = ["columns", "sort"].map((name) =>
+    described && !flags.typed(name) ? undefined : flags.text(name),
+  );
+  const limit = flags.text("limit");
   return {
     ...(columns === undefined ? {} : { columns: parseColumns(columns) }),
     ...(sort === undefined ? {} : { sort: parseSort(sort) }),

@@ -38,6 +38,11 @@ function parseField(text: string, position: number): FieldPart {
   return { path: path === "" ? [] : path.split("."), json: json !== undefined, position };
 }
 
+/** What a template names, without what is inside of it: `labels` of `{{.labels.maintainer}}`. @throws SregistryError USAGE. */
+export function fieldNames(template: string): readonly string[] {
+  return parseTemplate(template).flatMap((part) => (typeof part === "string" ? [] : part.path.slice(0, 1)));
+}
+
 /** `position` counts from 1. */
 export function wrongTemplate(position: number, why: string): SregistryError {
   return new SregistryError("USAGE", `--format, at character ${position}: ${why}`, {

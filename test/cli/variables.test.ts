@@ -116,8 +116,15 @@ it("no two flags of different names share a variable", () => {
 });
 
 it("a variable of another action does not stand in an action's way", async () => {
-  const env = { SREGISTRY_CACHE_MAX_SIZE: "1G", SREGISTRY_DRY_RUN: "1", SREGISTRY_SERVE_CHECK: "1" };
+  const env = {
+    SREGISTRY_CACHE_MAX_SIZE: "1G",
+    SREGISTRY_DRY_RUN: "1",
+    SREGISTRY_SERVE_CHECK: "1",
+    SREGISTRY_COLUMNS: "tag",
+  };
   for (const argv of [
+    ["list", "--labels"],
+
     ["cache", "list"],
     ["serve", "user", "list"],
     ["cache", "prune"],

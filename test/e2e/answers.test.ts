@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LIST_COLUMNS } from "../../src/client/list-columns.ts";
 import { VERBS } from "../../src/commands/index.ts";
 import { FIXTURES, type Run, type RunOptions, type Served, User } from "../support/program.ts";
 
@@ -19,6 +20,9 @@ const schemas = new Map<string, ValidateFunction>(
     ajv.compile(JSON.parse(readFileSync(join(SCHEMAS, file), "utf8"))),
   ]),
 );
+
+/** All that `list` can tell. */
+const COLUMNS = LIST_COLUMNS.join(",");
 
 const exercised = new Set<string>();
 
@@ -112,6 +116,8 @@ const STEPS: readonly { readonly schema: string; readonly steps: readonly Step[]
     schema: "list",
     steps: [
       { words: () => ["list"] },
+      { words: () => ["list", "--columns", COLUMNS] },
+      { words: () => ["list", oras(""), "--columns", COLUMNS] },
       { words: () => ["list", "lab", "-e", "-r", "-t", "-d", "-l"] },
       { words: () => ["list", "local://"] },
     ],
@@ -181,6 +187,31 @@ describe("an answer with --json is what its schema says", () => {
     }
     child.kill("SIGTERM");
     expect(faults("serve", JSON.parse(text))).toEqual([]);
+  });
+});
+
+describe("list with --format", () => {
+  const lines = async (...words: readonly string[]): Promise<readonly string[]> => {
+    const { status, stdout, stderr } = await user.run(["list", "lab", ...words]);
+    expect(status, stderr).toBe(0);
+    return stdout.trimEnd().split("\n");
+  };
+
+  it("asks for what the template names", async () => {
+    expect(await lines("--format", "{{.tag}} {{.size}} {{.architecture}}")).toEqual(
+      expect.arrayContaining(["1 40960 amd64", "2 40960 amd64", "3 40960 amd64"]),
+    );
+    expect(await lines("--format", "{{.size}} {{.labels.maintainer}}")).toContain("40960 vanessasaur");
+  });
+
+  it("tells which fields do not go together", async () => {
+    expect(await user.run(["list", "--format", "{{.labels.x}} {{.created}}"])).toEqual({
+      status: 2,
+      stdout: "",
+      stderr:
+        "error: --format names labels and created, which list does not tell together\n" +
+        "hint: beside labels there are name, size, digest and architecture\n",
+    });
   });
 });
 
