@@ -1,5 +1,5 @@
 /**
- * Writes completions/, man/, schemas/, the tables of docs/errors.md and the list of pages in package.json out of the definitions. `--check` writes
+ * Writes completions/, man/, schemas/, the tables of README.md and docs/errors.md, and the list of pages in package.json out of the definitions. `--check` writes
  * nothing, and ends with 1 when a committed file is not what would be written.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -7,6 +7,8 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { manPages } from "./man.js";
+import { between, table } from "./markdown.js";
+import { readmePage } from "./readme.js";
 
 const ROOT = join(import.meta.dirname, "..");
 const BUNDLE = join(ROOT, "node_modules", ".cache", `sregistry-docs-${process.pid}.mjs`);
@@ -77,6 +79,8 @@ async function documents() {
     files.set(`schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`);
   }
   files.set("docs/errors.md", errorsPage(await readFile(join(ROOT, "docs/errors.md"), "utf8"), more));
+  const readme = { verbs, globals: GLOBAL_OPTIONS, exits: exitStatuses(more) };
+  files.set("README.md", readmePage(await readFile(join(ROOT, "README.md"), "utf8"), readme));
   const json = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   // npm links the pages that are listed; of `directories.man` it takes no notice when it installs.
   const man = [...pages.keys()].sort().map((name) => `./man/${name}`);
@@ -124,21 +128,8 @@ function errorsPage(page, definitions) {
   return between(withStatuses, "codes", table([["code", "exit", "meaning", "what to do"], ...codes]));
 }
 
-/** @param {string} page @param {string} name @param {string} text */
-function between(page, name, text) {
-  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const [from, to] = [page.indexOf(open), page.indexOf(close)];
-  if (from < 0 || to < from) throw new Error(`docs/errors.md has no place for the ${name}`);
-  return `${page.slice(0, from + open.length)}\n${text}${page.slice(to)}`;
-}
-
-/** @param {readonly (readonly unknown[])[]} rows */
-function table([head = [], ...rows]) {
-  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |\n`).join("");
-}
-
 const files = await documents();
-const known = ["package.json", "docs/errors.md"].concat(
+const known = ["package.json", "README.md", "docs/errors.md"].concat(
   ...(await Promise.all(
     ["completions", "man", "schemas"].map(async (folder) => {
       await mkdir(join(ROOT, folder), { recursive: true });

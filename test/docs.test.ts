@@ -37,24 +37,6 @@ describe("README.md", () => {
     );
     expect(missing.map(({ name }) => name)).toEqual([]);
   });
-
-  it("has a row for every exit status", () => {
-    const statuses = [...new Set(Object.values(EXIT_STATUS))].filter(
-      (exit) => !new RegExp(`\\| (?:\\d+, )?${exit}\\b`).test(read("README.md")),
-    );
-    expect(statuses).toEqual([]);
-  });
-
-  it("names every flag that all verbs share", () => {
-    const shown = GLOBAL_OPTIONS.filter(({ hidden }) => hidden !== true).map(
-      ({ flags }) => /--[a-z-]+/.exec(flags)?.[0] ?? flags,
-    );
-    const aliases = new Map([
-      ["--quiet", "-q"],
-      ["--verbose", "-v"],
-    ]);
-    expect(shown.filter((flag) => !read("README.md").includes(`\`${aliases.get(flag) ?? flag}`))).toEqual([]);
-  });
 });
 
 describe("every verb", () => {
