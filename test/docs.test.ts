@@ -39,6 +39,14 @@ describe("README.md", () => {
   });
 });
 
+describe("docs/recipes/README.md", () => {
+  it("names every recipe, and no other", () => {
+    const pages = readdirSync(join(ROOT, "docs/recipes")).filter((name) => name !== "README.md");
+    const named = [...read("docs/recipes/README.md").matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name]) => name);
+    expect(named.sort()).toEqual(pages.sort());
+  });
+});
+
 describe("every verb", () => {
   it.each(VERBS.map(({ name, load }) => ({ name, load })))(
     "$name has examples that begin with the program and parse",

@@ -37,7 +37,11 @@ export type PeerName =
   | "munged"
   | "srun"
   | "sbcast"
-  | "actionlint";
+  | "actionlint"
+  | "snakemake"
+  | "nextflow"
+  | "java"
+  | "sqlite3";
 
 const HOW: Readonly<Record<PeerName, string>> = {
   "docker-registry": "apt-get install docker-registry",
@@ -62,6 +66,11 @@ const HOW: Readonly<Record<PeerName, string>> = {
   srun: "apt-get install slurm-client",
   sbcast: "apt-get install slurm-client",
   actionlint: "go install github.com/rhysd/actionlint/cmd/actionlint@latest",
+  snakemake:
+    "pip install -r test/interop/snakemake/requirements.txt in a virtual environment at $SREGISTRY_PEERS/snakemake",
+  nextflow: "mvn -f test/interop/nextflow dependency:copy-dependencies -DoutputDirectory=$SREGISTRY_PEERS/nextflow",
+  java: "apt-get install default-jre-headless",
+  sqlite3: "apt-get install sqlite3",
   "python-sregistry":
     "pip install -r test/interop/python-client/requirements.txt in a virtual environment at $SREGISTRY_PEERS/pyclient",
 };
@@ -69,6 +78,8 @@ const HOW: Readonly<Record<PeerName, string>> = {
 /** Where a program is in a directory of peers; the Python client has the name of ours, so it is never taken from PATH. */
 const PLACES: Readonly<Partial<Record<PeerName, string>>> = {
   "python-sregistry": join("pyclient", "bin", "sregistry"),
+  snakemake: join("snakemake", "bin", "snakemake"),
+  nextflow: join("nextflow", "nextflow-24.10.0.jar"),
 };
 
 /** SREGISTRY_PEERS is a directory of programs that is looked at before PATH. */
