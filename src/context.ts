@@ -57,7 +57,7 @@ export function createContext(options: ContextOptions): Context {
   const { flags, env, cwd, command, stdin, nodeVersion, signal, finishing, terminal, verbs } = options;
   let services: Promise<Services> | undefined;
   const more: Services[] = [];
-  const buildServices = async (log: Log, signal: AbortSignal): Promise<Services> => {
+  const buildServices = async (log: Log, signal: AbortSignal, tries?: number): Promise<Services> => {
     const { createServices } = await import("./client/services.ts");
     return createServices({
       env,
@@ -68,6 +68,7 @@ export function createContext(options: ContextOptions): Context {
       log,
       flags,
       signal,
+      tries,
     });
   };
   const remembered = (): Promise<Services> => {
@@ -91,7 +92,7 @@ export function createContext(options: ContextOptions): Context {
     services: remembered,
     async briefly(milliseconds) {
       const over = new AbortController();
-      const services = await buildServices(silentLog, AbortSignal.any([signal, over.signal]));
+      const services = await buildServices(silentLog, AbortSignal.any([signal, over.signal]), 1);
       more.push(services);
       let giveUp: (error: SregistryError) => void = () => undefined;
       const late = new Promise<never>((_done, failed) => {

@@ -31,12 +31,21 @@ export const EXIT_STATUS = {
 
 export type ErrorCode = keyof typeof EXIT_STATUS;
 
+/** What is not there, for whoever looks for what has a name like it. */
+export interface Missing {
+  readonly kind: "image" | "file";
+  /** An image's as it may be typed, with its scheme; a file's path. */
+  readonly name: string;
+}
+
 export interface ErrorDetails {
   /** A command to type or a thing to look at next; one line. */
   readonly hint?: string;
   readonly cause?: unknown;
   /** HTTP status, where a server's answer is the reason. */
   readonly status?: number;
+  /** Of a NOT_FOUND: what was looked for. */
+  readonly missing?: Missing | undefined;
   /** Milliseconds after which the server asked to be tried again. */
   readonly retryAfter?: number;
 }
@@ -47,6 +56,7 @@ export class SregistryError extends Error {
   readonly hint: string | undefined;
   readonly status: number | undefined;
   readonly retryAfter: number | undefined;
+  readonly missing: Missing | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -54,11 +64,30 @@ export class SregistryError extends Error {
     this.hint = details.hint;
     this.status = details.status;
     this.retryAfter = details.retryAfter;
+    this.missing = details.missing;
   }
 
   get exitStatus(): number {
     return EXIT_STATUS[this.code];
   }
+}
+
+/** The same failure, of which more is known; its stack is that of the first time. */
+export function enriched(
+  error: SregistryError,
+  { message = error.message, ...more }: Pick<ErrorDetails, "hint" | "missing"> & { readonly message?: string },
+): SregistryError {
+  const { code, hint, cause, status, retryAfter, missing, stack = "" } = error;
+  const same = new SregistryError(code, message, {
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(missing === undefined ? {} : { missing }),
+    ...more,
+  });
+  same.stack = stack.replace(error.message, () => message);
+  return same;
 }
 
 /** True for an error of ours with one of the given codes. */

@@ -1,21 +1,38 @@
 /** Mistyped words and the known ones that they were probably meant to be. */
 
-/** Known names near `word`, nearest first; of equally near ones the earlier. Upper and lower case are alike. */
-export function nearNames(word: string, known: readonly string[]): readonly string[] {
+/**
+ * Known names near `word`, nearest first; of equally near ones the earlier. Upper and lower case are alike, and the rest of a
+ * longer name is one slip: `1.0` is near `1.0.3`.
+ */
+export function nearNames<T extends string>(word: string, known: readonly T[]): readonly T[] {
   if (word.length > LONGEST) return [];
   const typed = word.toLowerCase();
   const limit = Math.max(1, Math.floor(word.length / 3));
   return [...new Set(known)]
-    .filter((name) => Math.abs(name.length - word.length) <= limit)
-    .map((name) => ({ name, slips: distance(typed, name.toLowerCase()) }))
+    .filter((name) => name.length >= word.length - limit)
+    .map((name) => ({ name, slips: slips(typed, name.toLowerCase(), limit) }))
     .filter(({ slips }) => slips <= limit)
     .sort((one, other) => one.slips - other.slips)
     .map(({ name }) => name);
 }
 
 /** The nearest one; undefined when none is near. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest<T extends string>(word: string, known: readonly T[]): T | undefined {
   return nearNames(word, known)[0];
+}
+
+function slips(typed: string, name: string, limit: number): number {
+  if (name.length <= typed.length + limit) return distance(typed, name);
+  return typed.length < SHORTEST_BEGINNING ? limit + 1 : distance(typed, name.slice(0, typed.length)) + 1;
+}
+
+/** Characters: what is shorter begins too many words. */
+const SHORTEST_BEGINNING = 3;
+
+/** A hint: what was probably meant, and all that may be. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return `${near === undefined ? "" : `did you mean ${near}? `}known are: ${known.join(", ")}`;
 }
 
 /** Characters; longer words are nobody's typing. */

@@ -137,10 +137,21 @@ function configureVerb(command: Command, verb: AnyVerb, accept: Accept): void {
 function prepared(name: string, verb: AnyVerb, words: readonly string[], flags: Flags): Prepared {
   try {
     requireOwnFlags(name, verb, words, flags);
-    return verb.prepare(words, flags);
+    const { answer, run } = verb.prepare(words, flags);
+    return { answer, run: (context) => hinting(run, context) };
   } catch (error) {
     if (!isCode(error, "USAGE") || error.hint !== undefined) throw error;
     throw new SregistryError("USAGE", error.message, { hint: wayOut(name, verb), cause: error });
+  }
+}
+
+/** What is not there is failed with a hint at what is. */
+async function hinting(run: Prepared["run"], context: Context): Promise<void> {
+  try {
+    await run(context);
+  } catch (error) {
+    const { betterHint } = await import("./commands/better-hint.ts");
+    throw await betterHint(error, context);
   }
 }
 

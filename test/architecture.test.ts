@@ -154,6 +154,8 @@ describe("the house", () => {
 const FOR_VERBS_ALONE: Readonly<Record<string, string>> = {
   answerOnNode: "this program's own other end, on a node of a job",
   isRemote: "tells a typed word that is a remote from one that is a host: methods of their own",
+  nearRemote: "words for the hint at a mistyped remote",
+  suggest: "words for the hint at a mistyped name: a program lists for itself",
   requireIntact: "an answer made into an exit status",
   cacheContents: "counts for a question; `cache.list` tells them",
   chosenEntries: "what `listRows` begins with, for metadata told one after the other",

@@ -1,6 +1,6 @@
 /** The two ends of a copy, and which of them a failure came from. */
 import type { Call } from "../call.ts";
-import { isCode, SregistryError } from "../errors.ts";
+import { enriched, SregistryError } from "../errors.ts";
 import type { PlacedReference } from "../reference/reference.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RemoteSource } from "../transfer/remote-source.ts";
@@ -35,14 +35,8 @@ export async function through<T>(source: RemoteSource, call: Call, work: Promise
 
 function named(side: Side, error: unknown, { signal }: Call): unknown {
   // Being stopped is nobody's failure.
-  if (!(error instanceof SregistryError) || told.has(error) || signal.aborted || isCode(error, "USAGE")) return error;
-  const { code, message, hint, status, retryAfter } = error;
-  const wrapped = new SregistryError(code, `${side}: ${message}`, {
-    cause: error,
-    ...(hint === undefined ? {} : { hint }),
-    ...(status === undefined ? {} : { status }),
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-  });
+  if (!(error instanceof SregistryError) || told.has(error) || signal.aborted || error.code === "USAGE") return error;
+  const wrapped = enriched(error, { message: `${side}: ${error.message}` });
   told.add(wrapped);
   return wrapped;
 }

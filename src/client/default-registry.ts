@@ -1,5 +1,6 @@
 /** Which registry a name without scheme belongs to, and which library one without host: chosen out of what the user set. */
 import { SregistryError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { looksLikeHost, parseHost } from "../reference/host.ts";
 import { parseRepoPath } from "../reference/name.ts";
 import type { Host, RepoPath } from "../reference/reference.ts";
@@ -57,9 +58,11 @@ export function parseRegistryName(text: string, from: string, known: KnownNames)
 const NO_NAMES: KnownNames = { remotes: new Set(), own: new Map() };
 
 function notARegistry(text: string, from: string, { remotes, own }: KnownNames): SregistryError {
-  const names = [...new Set(["local", ...remotes, ...own.keys()])].join(", ");
+  const names = [...new Set(["local", ...remotes, ...own.keys()])];
+  const near = nearest(text, names);
+  const expected = `expected a remote (${names.join(", ")}), oras://HOST[/PATH], http://HOST[:PORT] or https://HOST`;
   return new SregistryError("CONFIG_INVALID", `${from} ${JSON.stringify(text)} names no registry`, {
-    hint: `expected a remote (${names}), oras://HOST[/PATH], http://HOST[:PORT] or https://HOST`,
+    hint: near === undefined ? expected : `did you mean ${near}? ${expected}`,
   });
 }
 

@@ -49,7 +49,9 @@ export async function inspectTarget(cwd: string, word: string): Promise<InspectT
   if (word.includes("://")) return { kind: "reference", reference: parseReference(word) };
   const path = resolvePath(cwd, word);
   if (await isThere(path)) return { kind: "file", path };
-  if (/^\.{0,2}\/|\.sif$/.test(word)) throw new SregistryError("NOT_FOUND", `there is no file ${word}`);
+  if (/^\.{0,2}\/|\.sif$/.test(word)) {
+    throw new SregistryError("NOT_FOUND", `there is no file ${word}`, { missing: { kind: "file", name: path } });
+  }
   return { kind: "reference", reference: parseReference(word) };
 }
 

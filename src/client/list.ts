@@ -1,6 +1,6 @@
 /** Containers at an endpoint that a pattern matches, one entry a tag, as the endpoint's pages arrive. */
 import type { Call } from "../call.ts";
-import { isCode, SregistryError } from "../errors.ts";
+import { isCode, type Missing, SregistryError } from "../errors.ts";
 import type { ImageMetadata } from "../image/metadata.ts";
 import { formatReference } from "../reference/format.ts";
 import { matches, type Pattern } from "../reference/pattern.ts";
@@ -59,8 +59,13 @@ export async function* listAll(
   if (!found && (pattern.path !== undefined || pattern.container !== undefined)) {
     throw new SregistryError("NOT_FOUND", `${registry.name} has nothing that matches ${describePattern(pattern)}`, {
       hint: "sregistry list shows what is there",
+      ...(pattern.path === undefined ? {} : { missing: missingImage(placement.at(pattern.path), pattern) }),
     });
   }
+}
+
+function missingImage(repository: PlacedReference, { selector }: Pattern): Missing {
+  return { kind: "image", name: formatReference(selector === undefined ? repository : { ...repository, selector }) };
 }
 
 /** None for a pattern that names a container: then nothing more is asked. */

@@ -2,6 +2,7 @@
 import type { Call } from "../call.ts";
 import { configEdits } from "../config/edit.ts";
 import { isCode, SregistryError } from "../errors.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import { remoteEdits } from "../remote/edit.ts";
 import { parseRegistryName } from "./default-registry.ts";
 import type { Services } from "./services.ts";
@@ -131,7 +132,7 @@ export async function useRemote(services: Services, name: string, { signal }: Ca
   }
   if (name !== "local" && services.config.remotes?.has(name) !== true) {
     const known = ["local", ...remotes.keys(), ...(services.config.remotes?.keys() ?? [])];
-    throw new SregistryError("NOT_FOUND", `${name} is not a remote`, { hint: `known are: ${known.join(", ")}` });
+    throw new SregistryError("NOT_FOUND", `${name} is not a remote`, { hint: didYouMean(name, known) });
   }
   return config.setRegistry(name);
 }
@@ -158,6 +159,11 @@ export async function removeRemote(
     log.warn(error.message);
     return { registry: undefined };
   }
+}
+
+/** The remote that a mistyped name was probably meant to be. */
+export async function nearRemote({ libraries }: Services, name: string): Promise<string | undefined> {
+  return nearest(name, [...(await libraries.remotes()).remotes.keys()]);
 }
 
 export async function isRemote({ libraries }: Services, name: string): Promise<boolean> {

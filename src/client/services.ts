@@ -57,6 +57,8 @@ export interface ServiceOptions {
   readonly flags: ServiceFlags;
   /** Stops what is asked on the way to an endpoint: what a server speaks, whose a token is. */
   readonly signal: AbortSignal;
+  /** Of a request; undefined: as many as are usual. */
+  readonly tries?: number | undefined;
 }
 
 /** Names at one endpoint, as a pattern or a reference names it. */
@@ -113,7 +115,7 @@ export async function createServices(options: ServiceOptions): Promise<Services>
   const state = env["XDG_STATE_HOME"] || join(home, ".local", "state");
   const store = resolvePath(cwd, flags.store ?? config.store ?? join(data, "sregistry", "registry"));
   const credentials = createCredentials({ env, home, authfile: flags.authfile ?? config.authfile, log });
-  const transports = createTransports({ env, userAgent, log, flags, config });
+  const transports = createTransports({ env, userAgent, log, flags, config, tries: options.tries });
   const libraries = createLibraries({ ...options, config, transports, cache: join(caches, "sregistry") });
   const uploadSessions = createUploadSessions(join(state, "sregistry", "uploads"));
   const transport = remembered((host: Host) => transports.make(host, { credentials }));

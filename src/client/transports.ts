@@ -34,9 +34,11 @@ export interface TransportsOptions {
   readonly log: Log;
   readonly flags: ServiceFlags;
   readonly config: Config;
+  /** Of a request; undefined: as many as are usual. */
+  readonly tries?: number | undefined;
 }
 
-export function createTransports({ env, userAgent, log, flags, config }: TransportsOptions): Transports {
+export function createTransports({ env, userAgent, log, flags, config, tries }: TransportsOptions): Transports {
   const made: Transport[] = [];
   const schemes = new Map<string, "http:" | "https:">();
   const trustedRealms = (host: Host): readonly string[] => [
@@ -68,7 +70,10 @@ export function createTransports({ env, userAgent, log, flags, config }: Transpo
         insecureHosts: flags.insecureTls === true ? [host] : [],
         trustedRealms: trustedRealms(host),
         log,
-        ...(config.retryAfterLimit === undefined ? {} : { retry: { longestRetryAfter: config.retryAfterLimit } }),
+        retry: {
+          ...(tries === undefined ? {} : { tries }),
+          ...(config.retryAfterLimit === undefined ? {} : { longestRetryAfter: config.retryAfterLimit }),
+        },
         ...login,
       });
       made.push(transport);

@@ -1,5 +1,5 @@
 import { hostOf, login as loginTo, passwordOf } from "../client/login.ts";
-import { isRemote } from "../client/remotes.ts";
+import { isRemote, nearRemote } from "../client/remotes.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { looksLikeHost } from "../reference/host.ts";
@@ -65,8 +65,10 @@ export const login = defineVerb<Input>({
       return context.flags.structured ? context.terminal.document({ ...kept }) : undefined;
     }
     if (!looksLikeHost(where) && !where.includes("://")) {
+      const near = await nearRemote(await context.services(), where);
+      const remotes = near === undefined ? "sregistry remote list" : `did you mean ${near}? sregistry remote list`;
       throw new SregistryError("NOT_FOUND", `${where} is not a remote, and not written like a host`, {
-        hint: `sregistry remote list; for a host of one word: sregistry login oras://${where}`,
+        hint: `${remotes}; for a host of one word: sregistry login oras://${where}`,
       });
     }
     if (input.token.stdin || input.token.file !== undefined) {

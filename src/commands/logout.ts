@@ -1,6 +1,7 @@
 import { logoutRemote } from "../client/accounts.ts";
 import { hostOf, logout as logoutFrom } from "../client/login.ts";
-import { isRemote } from "../client/remotes.ts";
+import { isRemote, nearRemote } from "../client/remotes.ts";
+import { enriched, isCode } from "../errors.ts";
 import { LOGOUT } from "./schemas/login.ts";
 import { defineVerb } from "./verb.ts";
 
@@ -27,7 +28,12 @@ export const logout = defineVerb<{ readonly where: string | undefined }>({
       return context.flags.structured ? context.terminal.document({ remote, removed: path }) : undefined;
     }
     const host = hostOf(where);
-    const removed = await logoutFrom(services, host, call);
+    const removed = await logoutFrom(services, host, call).catch(async (error: unknown) => {
+      const near = await nearRemote(services, where);
+      throw near !== undefined && isCode(error, "NOT_FOUND")
+        ? enriched(error, { hint: `did you mean sregistry logout ${near}?` })
+        : error;
+    });
     call.log.info(`Removed the login for ${host} from ${removed.path}`);
     return context.flags.structured ? context.terminal.document({ host, removed: removed.path }) : undefined;
   },

@@ -5,6 +5,7 @@ import { parseHost } from "../reference/host.ts";
 import type { Host, PlacedReference } from "../reference/reference.ts";
 import type { Secret } from "../secret.ts";
 import type { UploadSessions } from "../transfer/upload-session.ts";
+import { namingMissing } from "./missing.ts";
 import type { HostRules } from "./oci/hosts.ts";
 import type { Registry } from "./registry.ts";
 
@@ -78,7 +79,7 @@ export function createOpener(endpoints: Endpoints): Opener {
 async function open(reference: PlacedReference, endpoints: Endpoints): Promise<Registry> {
   const registry = await choose(reference, endpoints);
   requireProtocol(registry, reference, endpoints);
-  return { ...registry, parallel: { ...registry.parallel, ...endpoints.parallel } };
+  return { ...namingMissing(registry, reference), parallel: { ...registry.parallel, ...endpoints.parallel } };
 }
 
 /** `--protocol` chooses among those of a Singularity Registry Server. @throws SregistryError UNSUPPORTED at anything else. */

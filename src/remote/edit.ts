@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { geteuid } from "node:process";
 import { silentLog } from "../call.ts";
 import { SregistryError } from "../errors.ts";
+import { didYouMean } from "../nearest.ts";
 import type { Secret } from "../secret.ts";
 import { finalTarget, writeFileAtomic } from "../transfer/atomic.ts";
 import { diskError } from "../transfer/disk.ts";
@@ -97,8 +98,7 @@ export function requireRemote(
       hint: `sregistry remote use ${own ?? "NAME"}`,
     });
   }
-  const known = [...remotes.keys()].join(", ");
-  throw new SregistryError("NOT_FOUND", `${name} is not a remote`, { hint: `known are: ${known}` });
+  throw new SregistryError("NOT_FOUND", `${name} is not a remote`, { hint: didYouMean(name, [...remotes.keys()]) });
 }
 
 /** An entry of the administrator's gets into the user's file when something of it is the user's, as Singularity does it. */

@@ -100,7 +100,9 @@ async function readable<T>(path: string, work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     const code = systemCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") throw new SregistryError("NOT_FOUND", `there is no file ${path}`);
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      throw new SregistryError("NOT_FOUND", `there is no file ${path}`, { missing: { kind: "file", name: path } });
+    }
     throw readError(path, error);
   }
 }

@@ -96,7 +96,7 @@ describe("parseRegistryName", () => {
     expect(failure(() => parseRegistryName("labb", "--registry", NAMES))).toEqual([
       "CONFIG_INVALID",
       '--registry "labb" names no registry',
-      "expected a remote (local, DinosaurCloud, ghcr.io, lab, site, loop, chain), oras://HOST[/PATH], http://HOST[:PORT] or https://HOST",
+      "did you mean lab? expected a remote (local, DinosaurCloud, ghcr.io, lab, site, loop, chain), oras://HOST[/PATH], http://HOST[:PORT] or https://HOST",
     ]);
   });
 
