@@ -52,8 +52,8 @@ async function compress(input, level) {
   });
   const ended = new Promise((done, failed) => {
     xz.once("error", failed);
-    // Its status says why.
-    xz.stdin.on("error", () => undefined);
+    // Where it does not read to the end its status says why.
+    for (const stream of [input, xz.stdin]) stream.on("error", () => undefined);
     xz.once("close", (status) => (status === 0 ? done(undefined) : failed(new Error(`xz ended with ${status}`))));
   });
   input.pipe(xz.stdin);
