@@ -15,9 +15,9 @@ import { parseArgs } from "node:util";
 import { version } from "./bundle.js";
 import { bundledPackages, licenceTexts } from "./licences.js";
 import { tarXz } from "./package/archive.js";
-import { copyrightFile, DEBIAN_ARCHITECTURE, debianPackage } from "./package/deb.js";
+import { changelogFile, copyrightFile, DEBIAN_ARCHITECTURE, debianPackage } from "./package/deb.js";
 import { makeExecutable } from "./package/executable.js";
-import { NODE, nodeFor } from "./package/node.js";
+import { nodeFor } from "./package/node.js";
 import { bundleProgram } from "./package/program.js";
 import { recipes } from "./package/recipes.js";
 import { billOfMaterials } from "./package/sbom.js";
@@ -83,7 +83,10 @@ async function packagesFor(architecture) {
   };
   const name = `sregistry-${version}-linux-${architecture}`;
   await write(`${name}.tar.xz`, await tarXz(await prefixTree(content), making, `${name}/`));
-  const debian = await debianTree(content, copyrightFile(NODE.version));
+  const debian = await debianTree(content, {
+    copyright: copyrightFile(making.date),
+    changelog: changelogFile(making.date),
+  });
   const debName = `sregistry_${version}_${DEBIAN_ARCHITECTURE[architecture]}.deb`;
   await write(debName, await debianPackage(debian, architecture, making));
 }

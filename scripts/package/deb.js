@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { version } from "../bundle.js";
 import { tarXz } from "./archive.js";
+import { NODE } from "./node.js";
 import { plain } from "./tree.js";
 
 /** @typedef {import("./tree.js").Entry} Entry */
@@ -54,19 +55,25 @@ Description: client for Singularity and Apptainer images, with an embedded regis
 `;
 }
 
+/** The form that Debian's tools read; what changed is in the other file. @param {Date} date */
+export function changelogFile(date) {
+  const day = date.toUTCString().replace("GMT", "+0000");
+  return `sregistry (${version}) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- ${MAINTAINER}  ${day}\n`;
+}
+
 /**
  * The licence of everything in the package, as Debian's policy wants to read it.
  *
- * @param {string} nodeVersion
+ * @param {Date} date
  */
-export function copyrightFile(nodeVersion) {
+export function copyrightFile(date) {
   return `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: sregistry
-Comment: The program holds Node ${nodeVersion} and the packages of THIRD-PARTY-LICENSES.gz,
+Comment: The program holds Node ${NODE.version} and the packages of THIRD-PARTY-LICENSES.gz,
  whose licences are in that file and in LICENSE-NODE.gz beside this one.
 
 Files: *
-Copyright: the sregistry developers
+Copyright: ${date.getUTCFullYear()}, the sregistry developers
 License: Apache-2.0
  On Debian systems the full text of the Apache License 2.0 is in
  /usr/share/common-licenses/Apache-2.0.

@@ -1,16 +1,17 @@
 /** Recipes for conda-forge, Spack and EasyBuild (packaging/recipes), with this version, its checksums and where its files are. */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { neededNode, version } from "../bundle.js";
 
-const TEMPLATES = new URL("../../packaging/recipes/", import.meta.url).pathname;
+const TEMPLATES = resolve(import.meta.dirname, "../../packaging/recipes");
+/** What is filled in. */
+const VALUE = /@(version|node|url|sha256:[a-z0-9-]+)@/g;
 
 /**
  * @param {string} directory of the archives
  * @param {string} url where they will be
- * @returns {Promise<readonly { path: string, text: string }[]>}
- * @throws Error naming what a template wants and there is not.
+ * @returns {Promise<readonly { path: string, text: string }[]>} those whose archives are there
  */
 export async function recipes(directory, url) {
   const known = new Map([
@@ -26,16 +27,9 @@ export async function recipes(directory, url) {
   }
   const templates = await readdir(TEMPLATES, { recursive: true, withFileTypes: true });
   const files = templates.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Promise.all(files.sort().map(async (file) => filled(file, await readFile(file, "utf8"), known)));
-}
-
-/** @param {string} file @param {string} template @param {ReadonlyMap<string, string>} known */
-function filled(file, template, known) {
-  const path = file.slice(TEMPLATES.length).replace(/\.eb$/, `-${version}.eb`);
-  const text = template.replace(/@([a-z0-9:-]+)@/g, (_, name) => {
-    const value = known.get(name);
-    if (value === undefined) throw new Error(`${path} wants ${name}, which was not made`);
-    return value;
+  const filled = files.sort().map(async (file) => {
+    const path = relative(TEMPLATES, file).replace(/\.eb$/, `-${version}.eb`);
+    return { path, text: (await readFile(file, "utf8")).replace(VALUE, (all, name) => known.get(name) ?? all) };
   });
-  return { path, text };
+  return (await Promise.all(filled)).filter(({ text }) => text.search(VALUE) < 0);
 }

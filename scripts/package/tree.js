@@ -80,10 +80,10 @@ export async function prefixTree({ program, thirdParty, nodeLicence, sbom }) {
  * Where Debian wants the same things.
  *
  * @param {Content} content
- * @param {string} copyright
+ * @param {{ copyright: string, changelog: string }} texts
  * @returns {Promise<Entry[]>}
  */
-export async function debianTree({ program, thirdParty, nodeLicence, sbom }, copyright) {
+export async function debianTree({ program, thirdParty, nodeLicence, sbom }, { copyright, changelog }) {
   const documents = "share/doc/sregistry";
   const files = [
     ...program,
@@ -93,7 +93,8 @@ export async function debianTree({ program, thirdParty, nodeLicence, sbom }, cop
     plain(`${documents}/README.md`, await readFile("README.md")),
     plain(`${documents}/copyright`, copyright),
     plain(`${documents}/sbom.cdx.json`, sbom),
-    zipped(`${documents}/changelog`, await readFile("CHANGELOG.md")),
+    zipped(`${documents}/changelog`, changelog),
+    zipped(`${documents}/CHANGELOG.md`, await readFile("CHANGELOG.md")),
     zipped(`${documents}/THIRD-PARTY-LICENSES`, thirdParty),
     ...(nodeLicence === undefined ? [] : [zipped(`${documents}/LICENSE-NODE`, nodeLicence)]),
   ];

@@ -32,6 +32,9 @@ export type PeerName =
   | "mandoc"
   | "dbus-run-session"
   | "gnome-keyring-daemon"
+  | "dpkg"
+  | "modulecmd"
+  | "lmod"
   | "slurmctld"
   | "slurmd"
   | "munged"
@@ -60,6 +63,9 @@ const HOW: Readonly<Record<PeerName, string>> = {
   mandoc: "apt-get install mandoc",
   "dbus-run-session": "apt-get install dbus",
   "gnome-keyring-daemon": "apt-get install gnome-keyring",
+  dpkg: "of Debian and its like",
+  modulecmd: "apt-get install environment-modules",
+  lmod: "apt-get download lmod; dpkg -x lmod_*.deb $SREGISTRY_PEERS/lmod",
   slurmctld: "apt-get install slurmctld",
   slurmd: "apt-get install slurmd",
   munged: "apt-get install munge",
@@ -75,11 +81,15 @@ const HOW: Readonly<Record<PeerName, string>> = {
     "pip install -r test/interop/python-client/requirements.txt in a virtual environment at $SREGISTRY_PEERS/pyclient",
 };
 
-/** Where a program is in a directory of peers; the Python client has the name of ours, so it is never taken from PATH. */
+/**
+ * Where a program is in a directory of peers; the Python client has the name of ours, so it is never taken from PATH, and
+ * Debian's Lmod conflicts with Environment Modules.
+ */
 const PLACES: Readonly<Partial<Record<PeerName, string>>> = {
   "python-sregistry": join("pyclient", "bin", "sregistry"),
   snakemake: join("snakemake", "bin", "snakemake"),
   nextflow: join("nextflow", "nextflow-24.10.0.jar"),
+  lmod: join("lmod", "usr", "share", "lmod", "lmod", "libexec", "lmod"),
 };
 
 /** SREGISTRY_PEERS is a directory of programs that is looked at before PATH. */
