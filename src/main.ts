@@ -18,9 +18,13 @@ const GRACE = 5_000;
 let stopping: SregistryError | undefined;
 let steps = 0;
 
+/** Where the story is told, as soon as it is known how. */
+let terminal: Terminal | undefined;
+
 /** The first signal stops cleanly (partial files and upload sessions stay resumable); a second one ends at once. */
 function onSignal(signal: "SIGINT" | "SIGTERM"): void {
   if (stopping !== undefined) {
+    terminal?.close();
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
     return;
@@ -52,7 +56,6 @@ export async function main(): Promise<void> {
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   const { env, argv, stdin, stdout, stderr } = process;
-  let terminal: Terminal | undefined;
   // Node would open its debugger.
   process.on("SIGUSR1", () => terminal?.status());
   let signal: AbortSignal = interruption.signal;

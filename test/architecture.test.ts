@@ -39,7 +39,16 @@ function room(file: string): string {
   return parts[0] === "registry" && parts.length > 2 ? `registry/${parts[1]}` : (parts[0] ?? "");
 }
 
-const FOUNDATION = ["errors.ts", "call.ts", "secret.ts", "decode.ts", "hmac.ts", "version.ts", "nearest.ts"];
+const FOUNDATION = [
+  "errors.ts",
+  "call.ts",
+  "secret.ts",
+  "decode.ts",
+  "hmac.ts",
+  "version.ts",
+  "units.ts",
+  "nearest.ts",
+];
 
 /** room -> the rooms it may import. A room may always import itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -47,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "call.ts": [],
   "exit-status.ts": ["errors.ts"],
   "version.ts": [],
+  "units.ts": [],
   "hmac.ts": [],
   "nearest.ts": [],
   "secret.ts": [],

@@ -11,6 +11,7 @@ import { type Digest, digestHex } from "../reference/digest.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
 import { diskError, isMissing, syncDirectory } from "../transfer/disk.ts";
 import { type DownloadResult, downloadToFile } from "../transfer/download.ts";
+import type { Parallel } from "../transfer/lanes.ts";
 import { withLock } from "../transfer/lock.ts";
 import { Onlooker } from "../transfer/onlooker.ts";
 import { partialPath } from "../transfer/partial.ts";
@@ -24,6 +25,7 @@ export interface Fill {
   readonly image: ImageInfo & { readonly digest: Digest };
   /** For the progress: the digest says nothing to a user. */
   readonly label: string;
+  readonly parallel?: Parallel;
   readonly call: Call;
 }
 
@@ -99,11 +101,13 @@ function wasDisturbed(error: unknown): boolean {
   return isCode(error, "DISK") && (isMissing(error.cause) || systemCode(error.cause) === "EEXIST");
 }
 
-async function downloadAlone(directory: string, notes: Notes, { registry, image, call }: Fill): Promise<Filled> {
+async function downloadAlone(directory: string, notes: Notes, fill: Fill): Promise<Filled> {
+  const { registry, image, call, parallel = {} } = fill;
   const { digest } = image;
   const filling = fillingPath(directory, digest);
   const entry = entryPath(directory, digest);
-  const { size, outcome, transferred } = await downloadToFile({ registry, image, target: filling, force: true, call });
+  const download = { registry, image, target: filling, force: true, call, parallel };
+  const { size, outcome, transferred } = await downloadToFile(download);
   try {
     await chmod(filling, ENTRY_MODE);
     await rename(filling, entry);
@@ -125,7 +129,7 @@ function oneTask({ label, image, call }: Fill): Progress & { readonly task: Task
     return started;
   };
   const task: Task = {
-    at: (offset) => get().at(offset),
+    at: (offset, found) => get().at(offset, found),
     state: (words) => get().state(words),
     done: () => get().done(),
     fail: () => {
@@ -135,7 +139,7 @@ function oneTask({ label, image, call }: Fill): Progress & { readonly task: Task
   };
   const end = (): void => {
     if (started === undefined || ended) return;
-    if (image.size !== undefined) started.at(image.size);
+    if (image.size !== undefined) started.at(image.size, "found");
     started.done();
   };
   const finish = (how: "done" | "fail"): void => {

@@ -13,7 +13,7 @@ import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { dateCell, digestCell, sizeCell } from "../terminal/cells.ts";
 import type { Cell, Column } from "../terminal/table.ts";
-import { formatSize } from "../terminal/units.ts";
+import { formatSize } from "../units.ts";
 import { unknownAction } from "./actions.ts";
 import { CACHE_CLEAN, CACHE_LIST, CACHE_PATH, CACHE_PRUNE, CACHE_VERIFY } from "./schemas/cache.ts";
 import { type ActionSpec, defineVerb, type Flags, requireWord } from "./verb.ts";

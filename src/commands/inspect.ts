@@ -1,6 +1,6 @@
 import { type Inspection, inspect as inspectImage, inspectTarget } from "../client/inspect.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { formatSize } from "../terminal/units.ts";
+import { formatSize } from "../units.ts";
 import { partText, writeMetadata } from "./metadata-text.ts";
 import { INSPECT, INSPECT_PARTS } from "./schemas/inspect.ts";
 import { ARCHITECTURE_OPTION, METADATA_PARTS, type MetadataPart, metadataOptions, metadataParts } from "./shared.ts";

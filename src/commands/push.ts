@@ -4,7 +4,7 @@ import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
 import type { Tag } from "../reference/reference.ts";
-import { formatSize } from "../terminal/units.ts";
+import { formatSize } from "../units.ts";
 import { PUSH, PUSH_DRY_RUN } from "./schemas/push.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 

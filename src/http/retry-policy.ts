@@ -32,6 +32,8 @@ export interface RetryOptions {
   readonly limits?: Partial<RetryLimits> | undefined;
   readonly log?: Log;
   readonly stats?: RetryStats | undefined;
+  /** Told of pauses of a second and more, in words for a user. */
+  readonly waiting?: ((words: string) => void) | undefined;
   /** For tests: 0 <= random() < 1, and a wait that need not pass. */
   readonly random?: () => number;
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
@@ -43,6 +45,9 @@ export interface RetryPolicy {
   /** Bytes moved: the budget is full again. */
   progressed(): void;
 }
+
+/** Milliseconds: a shorter one is over before it is read. */
+const LONG_PAUSE = 1_000;
 
 /** Statuses worth another try: overload, time-outs, and Cloudflare's 520-524. */
 const STATUSES: ReadonlySet<number> = new Set([408, 425, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
@@ -80,6 +85,7 @@ export function createRetryPolicy(options: RetryOptions): RetryPolicy {
       log.verbose(
         `try ${failures} of ${limits.tries} failed, again in ${seconds(delay)}: ${options.what}: ${error.message}`,
       );
+      if (delay >= LONG_PAUSE) options.waiting?.(`waiting ${seconds(delay)}, then trying again (${reason(error)})`);
       await wait(delay, signal);
     },
     progressed() {
@@ -105,6 +111,11 @@ function tooLong(error: SregistryError, retryAfter: number): SregistryError {
       ...(error.status === undefined ? {} : { status: error.status }),
     },
   );
+}
+
+function reason({ code, status }: SregistryError): string {
+  if (status !== undefined) return String(status);
+  return code === "TIMEOUT" ? "no answer" : "connection lost";
 }
 
 function seconds(milliseconds: number): string {

@@ -15,7 +15,7 @@ export function retry(inner: Transport, options: RetryTransportOptions): Transpo
     async send(request) {
       if (request.retry === "never") return inner.send(request);
       const what = redact(`${request.method} ${request.url.href}`);
-      const policy = createRetryPolicy({ ...options, what, signal: request.signal });
+      const policy = createRetryPolicy({ ...options, what, signal: request.signal, waiting: request.waiting });
       for (;;) {
         try {
           return await inner.send(request);

@@ -67,6 +67,8 @@ export interface HttpRequest {
   /** A body of many MiB, in either direction: worth a connection that does not copy (bulk.ts). */
   readonly bulk?: boolean;
   readonly signal: AbortSignal;
+  /** As a call's. */
+  readonly waiting?: ((words: string) => void) | undefined;
 }
 
 export interface HttpResponse {

@@ -1,110 +1,182 @@
-/** Bars on a terminal, one a transfer (cli-progress). 100 % is shown only by `done`. */
+/** Bars on a terminal, one a running transfer (cli-progress). What is through goes above them, once and for all. */
 import cliProgress from "cli-progress";
-import type { Progress, Task } from "../call.ts";
+import type { Progress, Several, Task } from "../call.ts";
+import { formatDuration, shortRate, shortSize } from "../units.ts";
+import { type BarLook, type BarState, barLine } from "./bar-line.ts";
+import type { Output } from "./output.ts";
 import type { Clock } from "./progress.ts";
+import { Rate } from "./rate.ts";
 import { safeText } from "./safe-text.ts";
-import { formatDuration, formatRate, formatSize } from "./units.ts";
+import { Screen } from "./screen.ts";
+import type { Style } from "./style.ts";
+
+export interface Bars extends Progress {
+  /** Takes the bars away for something to be written, and draws them anew below it; false when none is drawn. */
+  above(write: () => void): boolean;
+  /** Takes them away for good, whatever still runs. */
+  close(): void;
+}
+
+export interface BarOptions {
+  readonly out: Output;
+  readonly clock: Clock;
+  readonly style: Style;
+  /** What the terminal shows besides ASCII. */
+  readonly unicode: boolean;
+}
+
+export function createBars(options: BarOptions): Bars {
+  const drawing = new Drawing(options);
+  return {
+    start: (label, total) => drawing.start(label, total),
+    several: (labels) => drawing.several(labels),
+    above: (write) => drawing.above(write),
+    close: () => drawing.close(),
+  };
+}
 
 interface Payload {
-  readonly name: string;
-  readonly words: string;
-  /** Bytes at which this process began: the rate counts only what it moved itself. */
-  readonly first: number;
-  readonly began: number;
-  readonly confirmed: boolean;
+  readonly line: () => string;
 }
 
-/** Text above the bars while they are drawn: see `Bars.log`. */
-export interface Bars extends Progress {
-  /** Writes a line above the running bars; false when none is drawn. */
-  log(line: string): boolean;
-}
+class Drawing {
+  readonly #options: BarOptions;
+  readonly #screen: Screen;
+  readonly #bars: cliProgress.MultiBar;
+  /** Transfers, and lots of them, that have begun and are not over. */
+  #running = 0;
+  #longestName = 0;
+  /** The last line, while there are several images. */
+  #sum: { bar: cliProgress.SingleBar; readonly line: () => string } | undefined;
+  /** Of the transfers since the several began. */
+  #rates: Rate[] = [];
 
-/** `columns`: of the terminal as it is now. */
-export function createBars(clock: Clock, columns: () => number): Bars {
-  const bars = new cliProgress.MultiBar({
-    format: (_options, params, payload: Payload) => line(params.value, params.total, payload, clock()),
-    hideCursor: true,
-    clearOnComplete: false,
-    stopOnComplete: false,
-    fps: 10,
-    emptyOnZero: true,
-    gracefulExit: false,
-  });
-  let running = 0;
-  const ended = (): void => {
-    running -= 1;
-    if (running === 0) bars.stop();
-  };
-  return {
-    start(label, total) {
-      running += 1;
-      return barTask(bars, { label, total, clock, ended });
-    },
-    log(text) {
-      if (running === 0) return false;
-      bars.log(wrapped(text, columns() - 1));
-      bars.update();
-      return true;
-    },
-  };
-}
-
-/** While bars are drawn the terminal cuts what is too long; and each line goes over what was drawn there, to its end. */
-export function wrapped(text: string, width: number): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.trimEnd().split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-    for (; line.length > width && width > 0; line = line.slice(width)) lines.push(line.slice(0, width));
+  constructor(options: BarOptions) {
+    this.#options = options;
+    this.#screen = new Screen(options.out);
+    const settings = {
+      format: (_options: unknown, _params: unknown, { line }: Payload) => line(),
+      terminal: this.#screen,
+      // A kill, or Ctrl-Z, would leave the terminal as it was told to be: without a cursor, and cutting lines.
+      hideCursor: false,
+      linewrap: true,
+      // All go when the last is through: what is to stay is above them.
+      clearOnComplete: true,
+      stopOnComplete: false,
+      forceRedraw: true,
+      fps: 10,
+      gracefulExit: false,
+    };
+    this.#bars = new cliProgress.MultiBar(settings);
   }
-  return [...lines, line].map((one) => `${one}\u001b[K\n`).join("");
+
+  start(label: string, total?: number): Task {
+    const name = safeText(label);
+    this.#longestName = Math.max(this.#longestName, name.length);
+    this.#running += 1;
+    return this.#task(name, total);
+  }
+
+  #task(name: string, total: number | undefined): Task {
+    const { clock } = this.#options;
+    const began = clock();
+    const rate = new Rate(began);
+    let state: BarState = { name, offset: 0, total, rate: 0, words: "", phase: "running" };
+    const show = (change: Partial<BarState>): void => {
+      state = { ...state, ...change };
+    };
+    const line = (): string => barLine({ ...state, rate: rate.perSecond(clock()) }, this.#look());
+    const bar = this.#newBar(line);
+    this.#rates.push(rate);
+    this.#sumLast();
+    const end = (change: Partial<BarState>): void => {
+      show(change);
+      this.#leave(bar, line());
+    };
+    return {
+      at(offset, found) {
+        if (found === undefined) rate.at(clock(), offset);
+        else rate.from(clock(), offset);
+        show({ offset, words: "" });
+      },
+      state: (words) => show({ words: safeText(words) }),
+      done: () => end({ phase: "done", words: doneWords(rate.moved, clock() - began) }),
+      fail: () => end({ phase: "failed", words: "stopped" }),
+    };
+  }
+
+  several(labels: readonly string[]): Several {
+    const { clock } = this.#options;
+    this.#longestName = Math.max(this.#longestName, ...labels.map((label) => safeText(label).length));
+    this.#running += 1;
+    this.#rates = [];
+    let through = 0;
+    const line = (): string => {
+      const moved = this.#rates.reduce((sum, rate) => sum + rate.moved, 0);
+      const perSecond = this.#rates.reduce((sum, rate) => sum + rate.perSecond(clock()), 0);
+      const words = `${through} of ${labels.length} images, ${shortSize(moved)}, ${shortRate(perSecond)}`;
+      return words.slice(0, Math.max(0, this.#options.out.columns - 1));
+    };
+    this.#sum = { bar: this.#newBar(line), line };
+    return {
+      through: () => {
+        through += 1;
+      },
+      over: () => {
+        const bar = this.#sum?.bar;
+        this.#sum = undefined;
+        if (bar !== undefined) this.#leave(bar);
+      },
+    };
+  }
+
+  #newBar(line: () => string): cliProgress.SingleBar {
+    return this.#bars.create(1, 0, { line } satisfies Payload);
+  }
+
+  /** cli-progress adds new lines at the end. */
+  #sumLast(): void {
+    if (this.#sum === undefined) return;
+    this.#bars.remove(this.#sum.bar);
+    this.#sum.bar = this.#newBar(this.#sum.line);
+  }
+
+  above(write: () => void): boolean {
+    if (this.#running === 0) return false;
+    this.#screen.cursorRelativeReset();
+    this.#screen.clearBottom();
+    this.#screen.flush();
+    write();
+    this.#bars.update();
+    return true;
+  }
+
+  close(): void {
+    if (this.#running === 0) return;
+    this.#running = 0;
+    this.#bars.stop();
+    this.#screen.flush();
+  }
+
+  #look(): BarLook {
+    const { out, unicode, style } = this.#options;
+    return { columns: out.columns, longestName: this.#longestName, unicode, style };
+  }
+
+  /** `line`: what stays of it. */
+  #leave(bar: cliProgress.SingleBar, line?: string): void {
+    if (this.#running === 0) return;
+    this.#bars.remove(bar);
+    if (line !== undefined) this.above(() => void this.#options.out.write(`${line}\n`));
+    this.#running -= 1;
+    if (this.#running > 0) return;
+    this.#bars.stop();
+    this.#screen.flush();
+  }
 }
 
-interface BarSeed {
-  readonly label: string;
-  readonly total: number | undefined;
-  readonly clock: Clock;
-  readonly ended: () => void;
-}
-
-function barTask(bars: cliProgress.MultiBar, { label, total, clock, ended }: BarSeed): Task {
-  let payload: Payload = { name: safeText(label), words: "", first: -1, began: clock(), confirmed: false };
-  let offset = 0;
-  const bar = bars.create(total ?? 0, 0, payload);
-  const show = (change: Partial<Payload>): void => {
-    payload = { ...payload, ...change };
-    bar.update(offset, payload);
-  };
-  const end = (change: Partial<Payload>): void => {
-    show(change);
-    bars.update();
-    bar.stop();
-    ended();
-  };
-  return {
-    at(bytes) {
-      offset = bytes;
-      show(payload.first < 0 ? { first: bytes, words: "" } : { words: "" });
-    },
-    state: (words) => show({ words: safeText(words) }),
-    done: () => end({ confirmed: true, words: `done in ${formatDuration((clock() - payload.began) / 1000)}` }),
-    fail: () => end({ words: "stopped" }),
-  };
-}
-
-function line(value: number, total: number, payload: Payload, now: number): string {
-  const seconds = (now - payload.began) / 1000;
-  const rate = payload.first < 0 || seconds <= 0 ? 0 : (value - payload.first) / seconds;
-  const share = total === 0 ? 0 : Math.min(value / total, 1);
-  const percent = payload.confirmed ? 100 : Math.min(99, Math.floor(share * 100));
-  const cells = payload.confirmed ? 24 : Math.min(23, Math.floor(share * 24));
-  const drawn = `${"=".repeat(cells)}${" ".repeat(24 - cells)}`;
-  const left = rate > 0 && total > value ? formatDuration((total - value) / rate) : "";
-  const sizes = total === 0 ? formatSize(value) : `${formatSize(value)} / ${formatSize(total)}`;
-  const tail = payload.words === "" ? `${formatRate(rate)} ${left}` : payload.words;
-  return `${payload.name} [${drawn}] ${String(percent).padStart(3)}% ${sizes} ${tail}`.trimEnd();
+/** `done in 12s, 85.3 MiB/s`; nothing that moved has no rate, and what took no time neither. */
+function doneWords(moved: number, milliseconds: number): string {
+  const words = `done in ${formatDuration(milliseconds / 1000)}`;
+  return moved === 0 || milliseconds < 1_000 ? words : `${words}, ${shortRate((moved * 1000) / milliseconds)}`;
 }

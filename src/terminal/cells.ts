@@ -1,6 +1,7 @@
 /** Cells that people read in other words than scripts: sizes, dates, digests. What is not known is `-` to both. */
+
+import { formatDate, formatSize } from "../units.ts";
 import type { Cell } from "./table.ts";
-import { formatDate, formatSize } from "./units.ts";
 
 /** A tab-separated field must not be empty: shells take two tabs for one. */
 export const UNKNOWN = "-";

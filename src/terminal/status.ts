@@ -1,7 +1,8 @@
 /** How far the running transfers are, in one line each, for whoever asks by SIGUSR1, as of dd(1). */
 import type { Progress, Task } from "../call.ts";
+import { formatRate, formatSize } from "../units.ts";
 import type { Clock } from "./progress.ts";
-import { formatRate, formatSize } from "./units.ts";
+import { Rate } from "./rate.ts";
 
 export interface Status {
   /** The same progress, looked at on its way. */
@@ -13,9 +14,7 @@ export interface Status {
 interface Watched {
   readonly label: string;
   readonly total: number | undefined;
-  readonly began: number;
-  /** Bytes that were there at the start: the rate counts only what came since. */
-  first: number | undefined;
+  readonly rate: Rate;
   offset: number;
   words: string;
 }
@@ -24,23 +23,25 @@ export function createStatus(clock: Clock): Status {
   const running = new Set<Watched>();
   return {
     watch: (progress) => ({
-      start(label, total) {
-        const seen: Watched = { label, total, began: clock(), first: undefined, offset: 0, words: "" };
+      ...progress,
+      start(label, total, image) {
+        const seen: Watched = { label, total, rate: new Rate(clock()), offset: 0, words: "" };
         running.add(seen);
-        return watchedTask(progress.start(label, total), seen, () => running.delete(seen));
+        return watchedTask(progress.start(label, total, image), seen, clock, () => running.delete(seen));
       },
     }),
     lines: () => [...running].map((seen) => line(seen, clock())),
   };
 }
 
-function watchedTask(task: Task, seen: Watched, over: () => void): Task {
+function watchedTask(task: Task, seen: Watched, clock: Clock, over: () => void): Task {
   return {
-    at(offset) {
-      seen.first ??= offset;
+    at(offset, found) {
+      if (found === undefined) seen.rate.at(clock(), offset);
+      else seen.rate.from(clock(), offset);
       seen.offset = offset;
       seen.words = "";
-      task.at(offset);
+      task.at(offset, found);
     },
     state(words) {
       seen.words = words;
@@ -57,10 +58,8 @@ function watchedTask(task: Task, seen: Watched, over: () => void): Task {
   };
 }
 
-function line({ label, total, began, first, offset, words }: Watched, now: number): string {
-  const seconds = (now - began) / 1000;
-  const rate = seconds > 0 ? Math.max(0, offset - (first ?? 0)) / seconds : 0;
+function line({ label, total, rate, offset, words }: Watched, now: number): string {
   const share =
     total === undefined || total === 0 ? "" : ` of ${formatSize(total)}, ${Math.floor((offset * 100) / total)}%`;
-  return `${label}: ${formatSize(offset)}${share}, ${words === "" ? formatRate(rate) : words}`;
+  return `${label}: ${formatSize(offset)}${share}, ${words === "" ? formatRate(rate.perSecond(now)) : words}`;
 }

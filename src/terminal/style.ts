@@ -4,6 +4,7 @@ export interface Style {
   dim(text: string): string;
   error(text: string): string;
   warning(text: string): string;
+  good(text: string): string;
   name(text: string): string;
 }
 
@@ -12,6 +13,7 @@ export const plainStyle: Style = {
   dim: (text) => text,
   error: (text) => text,
   warning: (text) => text,
+  good: (text) => text,
   name: (text) => text,
 };
 
@@ -24,6 +26,7 @@ export async function colourStyle(): Promise<Style> {
     dim: (text) => chalk.dim(text),
     error: (text) => chalk.red(text),
     warning: (text) => chalk.yellow(text),
+    good: (text) => chalk.green(text),
     name: (text) => chalk.cyan(text),
   };
 }
@@ -37,4 +40,10 @@ export interface ColourQuestion {
 /** NO_COLOR (any non-empty value, https://no-color.org), TERM=dumb and --no-color each turn it off. */
 export function colourAllowed({ isTerminal, wanted, env }: ColourQuestion): boolean {
   return isTerminal && wanted && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+}
+
+/** By the locale's variables, in setlocale's order. Without any of them the terminal is the kernel's, or a batch job's. */
+export function showsUnicode(env: ColourQuestion["env"]): boolean {
+  const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
+  return /utf-?8/i.test(locale);
 }

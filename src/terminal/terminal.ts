@@ -9,7 +9,7 @@ import { createProgress, type ProgressMode } from "./progress.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
 import { safeBlock, safeJson, safeText } from "./safe-text.ts";
 import { createStatus } from "./status.ts";
-import { colourAllowed, colourStyle, plainStyle, type Style } from "./style.ts";
+import { colourAllowed, colourStyle, plainStyle, type Style, showsUnicode } from "./style.ts";
 import { alignedTable, type Cell, type Column, tabSeparatedLine } from "./table.ts";
 
 export interface TerminalStreams {
@@ -56,6 +56,8 @@ export interface Terminal {
   table(header: readonly (string | Column)[], rows: AsyncIterable<readonly Cell[]>): Promise<void>;
   /** The closing words of a failed run. */
   failure(error: SregistryError): Promise<void>;
+  /** Nothing more is drawn: this process is about to be ended. */
+  close(): void;
   flush(): Promise<void>;
 }
 
@@ -79,7 +81,18 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
   const running = createStatus(clock);
   const tell = (line: string): void => {
     const clean = redact(line);
-    if (bars?.log(`${clean}\n`) !== true) void err.write(`${clean}\n`);
+    const write = (): void => void err.write(`${clean}\n`);
+    if (bars?.above(write) !== true) write();
+  };
+  /** The answer may come while other images are still under way, and both be on one terminal. */
+  const answer = (text: string): Promise<void> => {
+    let written: Promise<void> | undefined;
+    if (out.isTerminal) {
+      bars?.above(() => {
+        written = out.write(text);
+      });
+    }
+    return written ?? out.write(text);
   };
   // With --progress json every line is an event, so that who reads them need not tell them from text.
   let asEvents = options.progress === "json";
@@ -100,7 +113,8 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
     async progress(configured = "auto") {
       const progressFlag = options.progress === "auto" ? configured : options.progress;
       const mode = resolveMode({ ...options, progress: progressFlag }, err);
-      const progress = await createProgress({ mode, out: err, clock });
+      const unicode = showsUnicode(options.env);
+      const progress = await createProgress({ mode, out: err, clock, style: errorStyle, unicode });
       if (mode === "bar") bars = progress as Bars;
       asEvents ||= mode === "json";
       return running.watch(progress);
@@ -111,14 +125,15 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
         tell(asEvents ? eventLine({ event: "status", text: one }) : safeText(one));
       }
     },
-    line: (text) => out.write(`${safeText(text)}\n`),
-    title: (text) => out.write(`${style.name(safeText(text))}\n`),
-    fact: (name, value) => out.write(`${style.bold(`${safeText(name)}:`)} ${safeText(value)}`.trimEnd().concat("\n")),
-    block: (text) => out.write(`${safeBlock(text).replace(/\n+$/, "")}\n`),
-    screen: (text) => out.write(text.replace(HEADING, (heading) => style.bold(heading))),
+    line: (text) => answer(`${safeText(text)}\n`),
+    title: (text) => answer(`${style.name(safeText(text))}\n`),
+    fact: (name, value) => answer(`${style.bold(`${safeText(name)}:`)} ${safeText(value)}`.trimEnd().concat("\n")),
+    block: (text) => answer(`${safeBlock(text).replace(/\n+$/, "")}\n`),
+    screen: (text) => answer(text.replace(HEADING, (heading) => style.bold(heading))),
     document: (document) => writeDocument(out, { schemaVersion: JSON_SCHEMA_VERSION, ...document }, options.render),
     table: (header, rows) => writeTable({ out, style, header, rows }),
     async failure(error) {
+      bars?.close();
       const hint = error.hint === undefined ? undefined : safeText(error.hint);
       if (options.json || asEvents) {
         const { code, exitStatus: exit, message } = error;
@@ -130,7 +145,9 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
       }
       if (options.debug) say("debug", stackOf(error), stackOf(error));
     },
+    close: () => bars?.close(),
     async flush() {
+      bars?.close();
       await out.flush();
       await err.flush();
     },

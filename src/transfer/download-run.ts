@@ -1,12 +1,13 @@
 /** The bytes of one download: from where they are to the end, whatever the network and the server do. */
 import { basename } from "node:path";
-import type { Task } from "../call.ts";
+import { type Task, tellingWaits } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { pour } from "../http/pour.ts";
 import { createRetryPolicy, type RetryPolicy } from "../http/retry-policy.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
 import type { BodyPart, ImageInfo } from "../registry/registry.ts";
+import { formatSize } from "../units.ts";
 import type { Download, DownloadResult } from "./download.ts";
 import { type Lane, Lanes } from "./lanes.ts";
 import type { PartialFile } from "./partial.ts";
@@ -30,7 +31,7 @@ export class DownloadRun {
   #inOne = false;
 
   constructor(download: Download, partial: PartialFile, task: Task) {
-    this.#download = download;
+    this.#download = { ...download, call: tellingWaits(download.call, task) };
     this.#partial = partial;
     this.#task = task;
   }
@@ -66,8 +67,9 @@ export class DownloadRun {
     this.#resumedAt = await this.#partial.takeUp();
     if (image.size !== undefined) await this.#partial.requireRoom(image.size - this.#resumedAt);
     if (this.#resumedAt === 0) return;
-    this.#task.at(this.#resumedAt);
-    call.log.info(
+    this.#task.at(this.#resumedAt, "found");
+    this.#task.state(`resuming at ${formatSize(this.#resumedAt)}`);
+    call.log.verbose(
       `${basename(target)}: ${this.#resumedAt} of ${image.size} bytes are here from an interrupted pull; going on from there`,
     );
   }
@@ -156,7 +158,7 @@ export class DownloadRun {
 
   #retryPolicy(signal: AbortSignal): RetryPolicy {
     const { call, retry } = this.#download;
-    return createRetryPolicy({ what: this.#name(), signal, log: call.log, limits: retry });
+    return createRetryPolicy({ what: this.#name(), signal, log: call.log, limits: retry, waiting: call.waiting });
   }
 
   /** Looked at before anything is done to the partial: a proxy's login page is no reason to throw gigabytes away. */

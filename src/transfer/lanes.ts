@@ -15,6 +15,8 @@ export interface Parallel {
   readonly concurrency?: number;
   /** Bytes of each, the last one's apart. */
   readonly partSize?: number;
+  /** As many at most where `concurrency` does not say: what is found out is not said by a user. */
+  readonly usual?: number;
 }
 
 export interface LanesOptions {
@@ -74,7 +76,7 @@ export class Lanes {
   #widened = false;
 
   constructor(options: LanesOptions) {
-    const { concurrency = USUAL_CONNECTIONS, partSize } = options.parallel;
+    const { usual = USUAL_CONNECTIONS, concurrency = usual, partSize } = options.parallel;
     this.#options = options;
     this.#most = Math.min(Math.max(concurrency, 1), MOST_CONNECTIONS);
     this.#part = partSize === undefined ? usualPart(options.size) : Math.max(partSize, LEAST_PART);

@@ -11,6 +11,7 @@ export class Onlooker implements Disposable {
   readonly #task: Task;
   readonly #call: Call;
   #timer: NodeJS.Timeout | undefined;
+  #words = "";
 
   /** `partial`: the file that grows meanwhile. */
   constructor(partial: string, task: Task, call: Call) {
@@ -21,7 +22,8 @@ export class Onlooker implements Disposable {
 
   /** Called again when the process that is waited for is another one. */
   waitFor(owner: Owner): void {
-    this.#task.state(`waiting for ${ownerWords(owner)}`);
+    this.#words = `waiting for ${ownerWords(owner)}`;
+    this.#task.state(this.#words);
     this.#timer ??= setInterval(() => void this.#look(), PAUSE);
     void this.#look();
   }
@@ -29,7 +31,9 @@ export class Onlooker implements Disposable {
   async #look(): Promise<void> {
     try {
       const journal = await readJournal(this.#partial);
-      if (journal !== undefined && this.#timer !== undefined) this.#task.at(journal.done.bytes);
+      if (journal === undefined || this.#timer === undefined) return;
+      this.#task.at(journal.done.bytes, "found");
+      this.#task.state(this.#words);
     } catch (error) {
       this.#call.log.debug(`${this.#partial} cannot be looked at: ${error instanceof Error ? error.message : error}`);
     }

@@ -48,7 +48,7 @@ it("what runs is told in a line each, with the rate of what came in this run", (
   const status = createStatus(() => now);
   const watched = status.watch(silentProgress);
   const [one, two, three] = [watched.start("one", 40 * MIB), watched.start("two"), watched.start("three", 0)];
-  one.at(10 * MIB);
+  one.at(10 * MIB, "found");
   now = 2_000;
   one.at(30 * MIB);
   two.state("waiting for job 4711 on node n12");
@@ -60,7 +60,7 @@ it("what runs is told in a line each, with the rate of what came in this run", (
   one.done();
   three.fail();
   two.at(MIB);
-  expect(status.lines()).toEqual(["two: 1.0 MiB, 0 B/s"]);
+  expect(status.lines()).toEqual(["two: 1.0 MiB, 512.0 KiB/s"]);
 });
 
 it("the line comes with --quiet too, as JSON among JSON, and also when there is nothing to tell", async () => {

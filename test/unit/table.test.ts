@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dateCell, digestCell, sizeCell } from "../../src/terminal/cells.ts";
 import { alignedTable, type Column, tabSeparatedLine } from "../../src/terminal/table.ts";
-import { formatDate } from "../../src/terminal/units.ts";
 import { cutEnd, cutMiddle, displayWidth } from "../../src/terminal/width.ts";
+import { formatDate } from "../../src/units.ts";
 
 describe("the width of a text", () => {
   it.each([

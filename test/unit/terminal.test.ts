@@ -3,15 +3,15 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { SregistryError } from "../../src/errors.ts";
 import { Secret } from "../../src/secret.ts";
-import { wrapped } from "../../src/terminal/bar.ts";
+
 import { createOutput } from "../../src/terminal/output.ts";
 import { createProgress } from "../../src/terminal/progress.ts";
 import { createPrompt } from "../../src/terminal/prompt.ts";
 import { safeBlock, safeJson, safeText } from "../../src/terminal/safe-text.ts";
-import { colourAllowed } from "../../src/terminal/style.ts";
+import { colourAllowed, plainStyle } from "../../src/terminal/style.ts";
 import { alignedTable, tabSeparatedLine } from "../../src/terminal/table.ts";
 import { createTerminal, type TerminalOptions } from "../../src/terminal/terminal.ts";
-import { formatDuration, formatRate, formatSize } from "../../src/terminal/units.ts";
+import { formatDuration, formatRate, formatSize } from "../../src/units.ts";
 
 function collector(tty = false): Writable & { text: string; isTTY: boolean; columns: number } {
   const stream = new Writable({
@@ -189,6 +189,9 @@ describe("colour", () => {
   ])("%s", (_name, question, allowed) => expect(colourAllowed(question)).toBe(allowed));
 });
 
+/** Neither counts where nothing is drawn. */
+const LOOK = { style: plainStyle, unicode: false };
+
 describe("progress", () => {
   function clock() {
     const now = { ms: 0 };
@@ -198,7 +201,7 @@ describe("progress", () => {
   it("is a line at the start, each 10 % and one at the end in a log", async () => {
     const { now, read } = clock();
     const stream = collector();
-    const progress = await createProgress({ mode: "plain", out: createOutput(stream), clock: read });
+    const progress = await createProgress({ mode: "plain", out: createOutput(stream), clock: read, ...LOOK });
     const task = progress.start("tool.sif", 1000);
     for (let offset = 0; offset <= 1000; offset += 50) {
       now.ms += 50;
@@ -215,17 +218,17 @@ describe("progress", () => {
   it("says after 30 s that it still goes on", async () => {
     const { now, read } = clock();
     const stream = collector();
-    const progress = await createProgress({ mode: "plain", out: createOutput(stream), clock: read });
+    const progress = await createProgress({ mode: "plain", out: createOutput(stream), clock: read, ...LOOK });
     const task = progress.start("tool.sif", 1_000_000);
     now.ms = 31_000;
     task.at(310);
-    expect(stream.text).toBe("tool.sif: 976.6 KiB\ntool.sif: 0% 0 B/s\n");
+    expect(stream.text).toBe("tool.sif: 976.6 KiB\ntool.sif: 0% 10 B/s\n");
   });
 
   it("is one JSON object a line, with absolute offsets", async () => {
     const stream = collector();
-    const progress = await createProgress({ mode: "json", out: createOutput(stream), clock: () => 0 });
-    const task = progress.start("tool.sif", 10);
+    const progress = await createProgress({ mode: "json", out: createOutput(stream), clock: () => 0, ...LOOK });
+    const task = progress.start("tool.sif", 10, "lab/tool:1");
     task.state("resuming at 4 B");
     task.at(4);
     task.at(10);
@@ -236,19 +239,11 @@ describe("progress", () => {
         .split("\n")
         .map((line) => JSON.parse(line)),
     ).toEqual([
-      { event: "start", name: "tool.sif", offset: 0, total: 10 },
-      { event: "state", name: "tool.sif", offset: 0, total: 10, state: "resuming at 4 B" },
-      { event: "progress", name: "tool.sif", offset: 4, total: 10 },
-      { event: "done", name: "tool.sif", offset: 10, total: 10 },
+      { event: "start", name: "tool.sif", image: "lab/tool:1", offset: 0, total: 10 },
+      { event: "state", name: "tool.sif", image: "lab/tool:1", offset: 0, total: 10, state: "resuming at 4 B" },
+      { event: "progress", name: "tool.sif", image: "lab/tool:1", offset: 4, total: 10 },
+      { event: "done", name: "tool.sif", image: "lab/tool:1", offset: 10, total: 10 },
     ]);
-  });
-});
-
-describe("a note above the bars", () => {
-  it("is not cut at the terminal's width", () => {
-    expect(wrapped("x.sif: 5 of 9 bytes are kept; the same command goes on\n", 20)).toBe(
-      "x.sif: 5 of 9 bytes\u001b[K\nare kept; the same\u001b[K\ncommand goes on\u001b[K\n",
-    );
   });
 });
 

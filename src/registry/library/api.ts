@@ -77,6 +77,7 @@ export function createLibraryApi({ name, base, front, login, transport, retry: l
       auth: WITH_TOKEN,
       retry,
       signal: call.signal,
+      waiting: call.waiting,
     });
     if (request.accept.includes(response.status)) return response;
     throw await refusal({ name, login }, request.method, response);

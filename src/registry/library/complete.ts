@@ -53,6 +53,7 @@ export async function complete(upload: ImageUpload, action: string, json: object
     signal: call.signal,
     log: call.log,
     limits,
+    waiting: call.waiting,
   });
   /** Why the last one may have worked. */
   let unsure: unknown;

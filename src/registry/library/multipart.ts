@@ -137,7 +137,7 @@ class PartsUpload {
     const known = digests.parts?.size === this.#plan.partSize ? digests.parts.hashes[number - 1] : undefined;
     const sha256 = known ?? (await hexOf(source, start, end, call));
     const what = `part ${number} of the upload to ${api.name}`;
-    const retry = createRetryPolicy({ what, signal: call.signal, log: call.log, limits });
+    const retry = createRetryPolicy({ what, signal: call.signal, log: call.log, limits, waiting: call.waiting });
     for (;;) {
       try {
         return await finish(call, async () => {

@@ -1,5 +1,5 @@
 /** A push: what is missing is made, the bytes are sent unless they are there, every tag is set and read back. */
-import type { Call, Task } from "../../call.ts";
+import { type Call, type Task, tellingWaits } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import type { RetryLimits } from "../../http/retry-policy.ts";
 import { hostArchitecture } from "../../image/architecture.ts";
@@ -34,10 +34,11 @@ interface Sent extends Completed {
 }
 
 /** @throws SregistryError CONFLICT for a frozen tag, INTEGRITY when the file changed or a tag names something else afterwards. */
-export async function push(context: PushContext, request: PushRequest, call: Call): Promise<PushResult> {
+export async function push(context: PushContext, request: PushRequest, outer: Call): Promise<PushResult> {
   const { api } = context;
   const { reference, source, title } = request;
-  const task = call.progress.start(title, source.size);
+  const task = outer.progress.start(title, source.size);
+  const call = tellingWaits(outer, task);
   try {
     const path = await pushPath(api, reference.path, context.entity, call);
     await requireFindable(api, request.tags, call);
@@ -48,7 +49,7 @@ export async function push(context: PushContext, request: PushRequest, call: Cal
     await requireUnchanged(context, request, image, call);
     await source.learned?.(digests.sha256);
     await nameIt(context, request, place, { image, digest: digests.sha256 }, call);
-    task.at(source.size);
+    task.at(source.size, "found");
     task.done();
     return {
       reference,

@@ -161,6 +161,7 @@ function askStorage(api: LibraryApi, url: URL, range: ByteRange, bulk: boolean, 
     retry: "safe",
     bulk,
     signal: call.signal,
+    waiting: call.waiting,
   });
 }
 

@@ -34,7 +34,13 @@ async function sendSingle(upload: ImageUpload): Promise<Completed> {
   const { api, id, source, digests, call, retry: limits } = upload;
   const sha256sum = digestHex(digests.sha256);
   const md5sum = digests.md5 ?? (await md5Of(source, call));
-  const retry = createRetryPolicy({ what: `upload to ${api.name}`, signal: call.signal, log: call.log, limits });
+  const retry = createRetryPolicy({
+    what: `upload to ${api.name}`,
+    signal: call.signal,
+    log: call.log,
+    limits,
+    waiting: call.waiting,
+  });
   for (;;) {
     try {
       const body = { filesize: source.size, sha256sum, md5sum };

@@ -47,10 +47,10 @@ function apiBase(host: Host, base: URL): URL {
 export function createApi(host: Host, baseUrl: URL, transport: Transport, limits?: Partial<RetryLimits>): OciApi {
   const base = apiBase(host, baseUrl);
   const url = (text: string): URL => new URL(text, base);
-  const send: OciApi["send"] = ({ retry = "safe", ...request }, { signal }) =>
-    transport.send({ ...request, retry, signal });
-  const retryPolicy: OciApi["retryPolicy"] = (what, { signal, log }) =>
-    createRetryPolicy({ what, signal, log, limits });
+  const send: OciApi["send"] = ({ retry = "safe", ...request }, { signal, waiting }) =>
+    transport.send({ ...request, retry, signal, waiting });
+  const retryPolicy: OciApi["retryPolicy"] = (what, { signal, log, waiting }) =>
+    createRetryPolicy({ what, signal, log, limits, waiting });
   return {
     host,
     base,

@@ -1,5 +1,5 @@
 /** Manifests, indexes and blobs of a registry one by one, for a copy that changes no byte. */
-import type { Call } from "../../call.ts";
+import { type Call, tellingWaits } from "../../call.ts";
 import type { Descriptor } from "../../image/document.ts";
 import type { PlacedReference } from "../../reference/reference.ts";
 import type { BlobRequest, Content, ImageInfo, PushResult } from "../registry.ts";
@@ -39,10 +39,11 @@ function blobImage(reference: PlacedReference, { digest, size, mediaType }: Desc
   return { reference: { ...reference, selector }, size, digest, architecture: undefined, mediaType, annotations: {} };
 }
 
-async function putBlob(context: PushContext, request: BlobRequest, call: Call): Promise<PushResult["transfer"]> {
+async function putBlob(context: PushContext, request: BlobRequest, outer: Call): Promise<PushResult["transfer"]> {
   const { api, hostRules, sessions } = context;
   const { path, digest, source, title, from } = request;
-  const task = call.progress.start(title, source.size);
+  const task = outer.progress.start(title, source.size);
+  const call = tellingWaits(outer, task);
   try {
     const rule = ruleFor(api.host, hostRules);
     const { transfer } = await sendBlob({ api, path, source, rule, sessions, task, call, digest, from });

@@ -1,5 +1,5 @@
 /** A SIF as an artifact: its bytes, the config that carries its metadata, the manifest, a PUT a tag, and the proof. */
-import { type Call, silentProgress, type Task } from "../../call.ts";
+import { type Call, silentProgress, type Task, tellingWaits } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { type SifArtifact, sifArtifact } from "../../image/artifact.ts";
 import { MEDIA_TYPES } from "../../image/document.ts";
@@ -25,9 +25,10 @@ export interface PushContext {
 const SMALL = 8 * 1024 * 1024;
 
 /** @throws SregistryError CONFLICT when a tag does not name what was pushed afterwards, and what `sendBlob` throws. */
-export async function push(context: PushContext, request: PushRequest, call: Call): Promise<PushResult> {
+export async function push(context: PushContext, request: PushRequest, outer: Call): Promise<PushResult> {
   const { reference, source, title, tags, metadata, description, plainManifest: plain } = request;
-  const task = call.progress.start(title, source.size);
+  const task = outer.progress.start(title, source.size);
+  const call = tellingWaits(outer, task);
   try {
     const sent = await sendImage(context, request, task, call);
     await source.unchanged();

@@ -11,6 +11,7 @@ import type { Digest } from "../../reference/digest.ts";
 import type { RepoPath } from "../../reference/reference.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { UploadSessions } from "../../transfer/upload-session.ts";
+import { formatSize } from "../../units.ts";
 import type { PushResult } from "../registry.ts";
 import type { OciApi, UploadLocation } from "./api.ts";
 import { nextCut, smallerChunk } from "./cuts.ts";
@@ -145,7 +146,7 @@ class Uploader {
 
   /** The registry has it. */
   async #result(transfer: BlobResult["transfer"]): Promise<BlobResult> {
-    this.#upload.task.at(this.#upload.source.size);
+    this.#upload.task.at(this.#upload.source.size, transfer === "uploaded" ? undefined : "found");
     await this.#saved.forget();
     return { digest: await this.#bytes.learn(), transfer };
   }
@@ -181,8 +182,8 @@ class Uploader {
     this.#spliced = this.#resumed;
     if (!this.#resumed) return;
     call.log.info(`${api.host} holds ${state.offset} bytes of an interrupted push; going on from there`);
-    task.state(`resuming at byte ${state.offset}`);
-    task.at(state.offset);
+    task.at(state.offset, "found");
+    task.state(`resuming at ${formatSize(state.offset)}`);
   }
 
   /** Sends chunks until the closing request has been answered, or there is nothing to send. Undefined: the session was given up. */

@@ -31,6 +31,7 @@ export async function readImage(
     retry: "safe",
     bulk: isBulk({ start, ...(end === undefined ? {} : { end }) }, image.size),
     signal: call.signal,
+    waiting: call.waiting,
   });
   if (response.status >= 400) throw await refused(hub, image, response);
   const name = formatReference(image.reference);

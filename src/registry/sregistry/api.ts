@@ -54,8 +54,8 @@ export function createApi({ name, base, transport, bearer, retry }: ApiOptions):
   const root = `${base.origin}${base.pathname.replace(/\/+$/, "")}`;
   const through =
     (carrier: Transport): SregistryApi["send"] =>
-    ({ path, retry: again = "safe", ...request }, { signal }) =>
-      carrier.send({ ...request, url: new URL(`${root}${path}`), retry: again, signal });
+    ({ path, retry: again = "safe", ...request }, { signal, waiting }) =>
+      carrier.send({ ...request, url: new URL(`${root}${path}`), retry: again, signal, waiting });
   const api: SregistryApi = {
     name,
     base,

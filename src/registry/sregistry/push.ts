@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Call, Task } from "../../call.ts";
+import { type Call, type Task, tellingWaits } from "../../call.ts";
 import { isCode, SregistryError } from "../../errors.ts";
 import { abortError } from "../../http/network-error.ts";
 import { createRetryPolicy, isTransient } from "../../http/retry-policy.ts";
@@ -35,15 +35,16 @@ interface Content {
 }
 
 /** @throws SregistryError CONFLICT for a frozen tag, FORBIDDEN, INTEGRITY for a file that changes meanwhile. */
-export async function push(context: PushContext, request: PushRequest, call: Call): Promise<PushResult> {
+export async function push(context: PushContext, request: PushRequest, outer: Call): Promise<PushResult> {
   const { reference, source, title } = request;
-  const images = request.tags.map((tag) => storedName(reference.path, tag, call.log));
+  const images = request.tags.map((tag) => storedName(reference.path, tag, outer.log));
   if (images.length === 0) {
     throw new SregistryError("UNSUPPORTED", `${context.api.name} stores images by tag only`, {
       hint: "name a tag: collection/name:tag",
     });
   }
-  const task = call.progress.start(title, source.size);
+  const task = outer.progress.start(title, source.size);
+  const call = tellingWaits(outer, task);
   try {
     const content = await hash(source, task, call.signal);
     await source.unchanged();
@@ -91,6 +92,7 @@ async function pushOne(
     signal: call.signal,
     log: call.log,
     limits: api.retry,
+    waiting: call.waiting,
   });
   for (;;) {
     try {

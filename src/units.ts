@@ -4,13 +4,14 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 /** `40960` -> `40.0 KiB`, `512` -> `512 B`. */
 export function formatSize(bytes: number): string {
-  let value = bytes;
+  const unit = unitOf(bytes);
+  return unit === 0 ? `${bytes} B` : `${(bytes / 1024 ** unit).toFixed(1)} ${UNITS[unit]}`;
+}
+
+function unitOf(bytes: number): number {
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${UNITS[unit]}`;
+  while (bytes >= 1024 ** (unit + 1) && unit < UNITS.length - 1) unit += 1;
+  return unit;
 }
 
 /** Whole seconds as `42s`, `3m05s`, `2h07m`. */
@@ -24,6 +25,27 @@ export function formatDuration(seconds: number): string {
 /** Bytes per second as `12.3 MiB/s`. */
 export function formatRate(bytesPerSecond: number): string {
   return `${formatSize(Math.round(bytesPerSecond))}/s`;
+}
+
+/** At most three digits beside others that stand below each other: `85.3 MiB`, `853 MiB`. */
+export function shortSize(bytes: number): string {
+  const [number = "", unit = ""] = formatSize(bytes).split(" ");
+  return `${Number(number) >= 100 ? Math.round(Number(number)) : number} ${unit}`;
+}
+
+/** How much of how much, in the unit of the whole: `1.2/4.0 GiB`. */
+export function formatPart(bytes: number, total: number): string {
+  const unit = unitOf(total);
+  const digits = (value: number): string => {
+    const inUnit = value / 1024 ** unit;
+    return unit === 0 || inUnit >= 100 ? String(Math.floor(inUnit)) : inUnit.toFixed(1);
+  };
+  return `${digits(bytes)}/${digits(total)} ${UNITS[unit]}`;
+}
+
+/** Bytes per second as `85.3 MiB/s`. */
+export function shortRate(bytesPerSecond: number): string {
+  return `${shortSize(Math.round(bytesPerSecond))}/s`;
 }
 
 const AGES: readonly (readonly [string, number])[] = [
