@@ -162,6 +162,7 @@ describe("the house", () => {
  * What verbs take of src/client that `createClient` has no method for, and why a program of one's own wants none.
  */
 const FOR_VERBS_ALONE: Readonly<Record<string, string>> = {
+  pullAll: "a few calls of pull at a time, with the order and the summing up that a command line wants",
   answerOnNode: "this program's own other end, on a node of a job",
   isRemote: "tells a typed word that is a remote from one that is a host: methods of their own",
   nearRemote: "words for the hint at a mistyped remote",

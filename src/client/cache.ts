@@ -1,7 +1,7 @@
 /** Which image cache this run has, and an image out of it: known, found, or fetched. */
 import { join, resolve as resolvePath } from "node:path";
 import { type Cache, createCache } from "../cache/cache.ts";
-import type { Filled } from "../cache/fill.ts";
+import type { Fill, Filled } from "../cache/fill.ts";
 import type { ImageNote } from "../cache/notes.ts";
 import type { Call } from "../call.ts";
 import type { CacheSettings } from "../config/config.ts";
@@ -135,14 +135,14 @@ export interface Wanted {
   readonly image: ImageInfo;
   readonly architecture: string | undefined;
   readonly label: string;
+  readonly parallel?: Fill["parallel"];
 }
 
 /** The entry of a resolved image, fetched if need be. @throws SregistryError UNSUPPORTED without a promised digest. */
 export async function fetchEntry(cache: Cache, wanted: Wanted, call: Call): Promise<Filled> {
-  const { registry, label, architecture } = wanted;
-  const { image } = wanted;
+  const { registry, label, architecture, image, parallel = {} } = wanted;
   if (!hasDigest(image)) throw noDigest(image, registry);
-  const entry = await cache.fetch({ registry, image, label, call });
+  const entry = await cache.fetch({ registry, image, label, call, parallel });
   await noteImage(cache, image, architecture);
   return entry;
 }

@@ -3,7 +3,9 @@ import type { Call } from "../call.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference, pullFileName } from "../reference/format.ts";
 import type { Reference } from "../reference/reference.ts";
+import { aboutImage } from "./about-image.ts";
 import { fetchEntry, knownOffline, knownPin, notHere } from "./cache.ts";
+import { atMost } from "./parallel.ts";
 import { architectureOption, resolveImage } from "./resolve-image.ts";
 import type { Services } from "./services.ts";
 
@@ -24,10 +26,13 @@ export type PullServices = Pick<Services, "cwd" | "place" | "open" | "imageCache
 export interface GetInput {
   readonly reference: Reference;
   readonly architecture?: string;
+  /** As of a pull. */
+  readonly connections?: number;
 }
 
 /** @throws SregistryError NOT_FOUND when --offline asks for what is not in the cache. */
-export async function get(services: PullServices, input: GetInput, call: Call): Promise<GetOutcome> {
+export async function get(services: PullServices, input: GetInput, outer: Call): Promise<GetOutcome> {
+  const call = aboutImage(outer, input.reference);
   const reference = formatReference(input.reference);
   const { path, digest, size, outcome, transferred } = await inCache(services, input, call);
   return { reference, path, digest, size, outcome, transferred };
@@ -46,5 +51,6 @@ async function inCache(services: PullServices, input: GetInput, call: Call): Pro
   if (found !== undefined) return { ...found, outcome: "present", transferred: 0 };
   if (offline) throw notHere(reference);
   const { registry, image } = await resolveImage(services, reference, input.architecture, call);
-  return await fetchEntry(cache, { registry, image, architecture, label }, call);
+  const parallel = atMost(input.connections);
+  return await fetchEntry(cache, { registry, image, architecture, label, parallel }, call);
 }

@@ -34,3 +34,8 @@ function setting(name: string, env: Readonly<Record<string, string | undefined>>
   if (value >= 1) return value;
   throw new SregistryError("USAGE", `${variable} is ${text}: expected a whole number of at least 1`);
 }
+
+/** For one image of several that are fetched at once: a limit to what is found out, not to what a user says. */
+export function atMost(connections: number | undefined): { readonly usual?: number } {
+  return connections === undefined ? {} : { usual: connections };
+}

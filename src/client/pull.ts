@@ -8,8 +8,10 @@ import type { Digest } from "../reference/digest.ts";
 import { formatReference, pullFileName } from "../reference/format.ts";
 import type { PlacedReference, Reference } from "../reference/reference.ts";
 import { downloadToFile } from "../transfer/download.ts";
+import { aboutImage } from "./about-image.ts";
 import { fetchEntry, hasDigest, knownOffline, knownPin, noteImage, notHere, type Wanted } from "./cache.ts";
 import { get, type PullServices } from "./get.ts";
+import { atMost } from "./parallel.ts";
 import { architectureOption, type Resolved, resolveImage } from "./resolve-image.ts";
 
 export interface PullInput {
@@ -22,6 +24,8 @@ export interface PullInput {
   readonly architecture?: string;
   /** `only`: no file but the cache's. Default: through the cache where one is configured. */
   readonly cache?: "always" | "never" | "only";
+  /** At most so many, where the user does not say; default: as one image may have alone. */
+  readonly connections?: number;
 }
 
 export interface PullOutcome {
@@ -35,11 +39,14 @@ export interface PullOutcome {
   readonly outcome: "downloaded" | "resumed" | "cached" | "present";
   /** Bytes that came over the wire in this run. */
   readonly transferred: number;
+  /** Its bytes have the digest that the endpoint promised; false where that promises none. */
+  readonly verified: boolean;
 }
 
 /** @throws SregistryError NOT_FOUND where there is no image for the architecture that was asked for. */
-export async function pull(services: PullServices, input: PullInput, call: Call): Promise<PullOutcome> {
-  if (input.cache === "only") return await get(services, input, call);
+export async function pull(services: PullServices, input: PullInput, outer: Call): Promise<PullOutcome> {
+  const call = aboutImage(outer, input.reference);
+  if (input.cache === "only") return { ...(await get(services, input, call)), verified: true };
   const reference = await services.place(input.reference);
   const placed = { reference, target: targetPath(services.cwd, input) };
   const outcome = throughCache(services, reference, input)
@@ -80,7 +87,13 @@ async function pullFromCache(
     const to = { target, force: input.force === true, memo: services.digestMemo };
     const made = await cache.copy({ digest, size, label }, to, call);
     if (made === undefined) return undefined;
-    return { digest, size: made.size, outcome: made.outcome === "copied" ? "cached" : "present", transferred: 0 };
+    return {
+      digest,
+      size: made.size,
+      outcome: made.outcome === "copied" ? "cached" : "present",
+      transferred: 0,
+      verified: true,
+    };
   };
   const offline = services.offline && reference.scheme !== "local";
   const known = await (offline
@@ -100,7 +113,8 @@ async function pullFromCache(
     await noteImage(cache, image, architecture);
     return there;
   }
-  const entry = await fetched(cache, { registry, image, architecture, label }, call);
+  const wanted = { registry, image, architecture, label, parallel: atMost(input.connections) };
+  const entry = await fetched(cache, wanted, call);
   if (entry === undefined) return await download(services, resolved, input, target, call);
   const copied = await copy(image.digest, entry.size);
   const { path, outcome, transferred } = entry;
@@ -128,12 +142,22 @@ async function download(
   target: string,
   call: Call,
 ): Promise<Outcome> {
-  const result = await downloadToFile({ registry, image, target, force: input.force === true, memo, call });
+  const force = input.force === true;
+  const result = await downloadToFile({
+    registry,
+    image,
+    target,
+    force,
+    memo,
+    call,
+    parallel: atMost(input.connections),
+  });
   const { digest, size, outcome, transferred } = result;
-  return { digest, size, outcome, transferred };
+  return { digest, size, outcome, transferred, verified: image.digest !== undefined };
 }
 
-function targetPath(cwd: string, { reference, output, directory }: PullInput): string {
+/** Absolute: where the image will be. */
+export function targetPath(cwd: string, { reference, output, directory }: PullInput): string {
   const name = output ?? pullFileName(reference);
   return resolvePath(cwd, directory === undefined ? name : join(directory, name));
 }

@@ -9,6 +9,7 @@ import type { PlacedReference, Reference, Tag } from "../reference/reference.ts"
 import { capability, type PushResult, type Quota } from "../registry/registry.ts";
 import { fileReader, openFileSource } from "../transfer/file-source.ts";
 import type { Source } from "../transfer/source.ts";
+import { aboutImage } from "./about-image.ts";
 import { withTag } from "./placement.ts";
 import type { Services } from "./services.ts";
 import { requireSignature } from "./signature.ts";
@@ -73,7 +74,8 @@ async function metadataOfFile(file: string): Promise<ImageMetadata> {
   return await readImageMetadata(reader);
 }
 
-export async function push(services: Services, input: PushInput, call: Call): Promise<PushOutcome> {
+export async function push(services: Services, input: PushInput, outer: Call): Promise<PushOutcome> {
+  const call = aboutImage(outer, input.reference);
   const plan = await planPush(services, input);
   const { reference, source, tags, metadata } = plan;
   const registry = await services.open(reference);

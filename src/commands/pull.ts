@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { type PullInput, type PullOutcome, pull as pullImage } from "../client/pull.ts";
+import { type ListedPull, pullAll } from "../client/pull-all.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
+import { failureWords, PullSummary } from "./pull-summary.ts";
 import { PULL } from "./schemas/pull.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
 import { defineVerb, type Flags } from "./verb.ts";
@@ -32,7 +34,12 @@ export const pull = defineVerb<Input>({
       env: ["SINGULARITY_PULLDIR", "SINGULARITY_PULLFOLDER"],
     },
     { flags: "-F, --force", description: "replace a file that holds something else" },
-    { flags: "--from-file <list>", description: "references from a file, one a line; - is standard input" },
+    {
+      flags: "--from-file <list>",
+      description:
+        "references from a file, one a line; - is standard input. Of several the others go on when one fails; the exit status is " +
+        "that of the first failure that trying again cannot mend, else 75",
+    },
     { flags: "--cache", description: "by way of the image cache, also where none is configured" },
     { flags: "--no-cache", description: "past the image cache" },
     { flags: "--cache-only", description: "into the cache and no further; prints where it is" },
@@ -64,20 +71,50 @@ export const pull = defineVerb<Input>({
     return { pulls: parseWords(words, output).map((one) => ({ ...common, ...one })), fromFile, common };
   },
   async run({ pulls, fromFile, common }, context) {
-    const more = fromFile === undefined ? [] : parseList(await readList(fromFile, context));
-    const inputs = [...pulls, ...more.map((reference) => ({ ...common, reference }))];
-    const [services, call] = await Promise.all([context.services(), context.call()]);
-    const outcomes: PullOutcome[] = [];
-    for (const input of inputs) {
-      const outcome = await pullImage(services, input, call);
-      outcomes.push(outcome);
-      if (outcome.outcome === "present" && input.cache !== "only")
-        call.log.info(`${outcome.path} holds this image already; nothing to download`);
-      if (!context.flags.structured) await context.terminal.line(outcome.path);
-    }
-    if (context.flags.structured) await context.terminal.document({ images: outcomes });
+    const listed = fromFile === undefined ? [] : parseList(await readList(fromFile, context), fromFile);
+    const inputs = [...pulls, ...listed.map((one) => ({ ...common, ...one }))];
+    const [only] = inputs;
+    const alone = fromFile === undefined && inputs.length === 1;
+    return alone && only !== undefined ? runOne(only, context) : runAll(inputs, context);
   },
 });
+
+async function runOne(input: PullInput, context: Context): Promise<void> {
+  const [services, call] = await Promise.all([context.services(), context.call()]);
+  const outcome = await pullImage(services, input, call);
+  tellPresent(outcome, input, context);
+  if (context.flags.structured) await context.terminal.document({ images: [outcome], failures: [] });
+  else await context.terminal.line(outcome.path);
+}
+
+/** Paths come in the order of the references, each as soon as those before it are there; failures when they happen. */
+async function runAll(inputs: readonly ListedPull[], context: Context): Promise<void> {
+  const { terminal, flags } = context;
+  const [services, call] = await Promise.all([context.services(), context.call()]);
+  const summary = new PullSummary(performance.now());
+  const hints = new Set<string>();
+  await pullAll(services, inputs, call, async (entry) => {
+    summary.add(entry);
+    if (entry.failed === undefined) {
+      tellPresent(entry.outcome, entry.input, context);
+      return flags.structured ? undefined : terminal.line(entry.outcome.path);
+    }
+    const { hint } = entry.failed;
+    terminal.log.warn(failureWords(entry.input, entry.failed));
+    if (hint !== undefined && !hints.has(hint)) terminal.log.info(`hint: ${hint}`);
+    if (hint !== undefined) hints.add(hint);
+  });
+  if (flags.structured) await terminal.document(summary.document());
+  const words = summary.words(performance.now());
+  if (words !== undefined) terminal.log.info(words);
+  if (summary.failed) throw summary.failure();
+}
+
+function tellPresent({ outcome, path }: PullOutcome, { cache }: PullInput, { terminal }: Context): void {
+  if (outcome === "present" && cache !== "only") {
+    terminal.log.info(`${path} holds this image already; nothing to download`);
+  }
+}
 
 function commonInput(flags: Flags): Omit<PullInput, "reference" | "output"> {
   const directory = flags.text("dir");
@@ -121,8 +158,18 @@ async function readList(file: string, context: Context): Promise<string> {
   }
 }
 
-/** Empty lines and lines that begin with # are passed over. */
-function parseList(text: string): readonly PullInput["reference"][] {
-  const lines = text.split("\n").map((line) => line.trim());
-  return lines.filter((line) => line !== "" && !line.startsWith("#")).map(parseReference);
+/** Empty lines and lines that begin with # are passed over. @throws SregistryError that names the line. */
+function parseList(text: string, file: string): readonly Pick<ListedPull, "reference" | "where">[] {
+  return text.split("\n").flatMap((line, index) => {
+    const name = line.trim();
+    if (name === "" || name.startsWith("#")) return [];
+    const where = `${file === "-" ? "standard input" : file} line ${index + 1}`;
+    try {
+      return [{ reference: parseReference(name), where }];
+    } catch (error) {
+      if (!(error instanceof SregistryError)) throw error;
+      const { code, message, hint } = error;
+      throw new SregistryError(code, `${where}: ${message}`, { ...(hint === undefined ? {} : { hint }), cause: error });
+    }
+  });
 }

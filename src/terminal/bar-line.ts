@@ -5,6 +5,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { formatDuration, formatPart, shortRate, shortSize } from "../units.ts";
 import type { Style } from "./style.ts";
+import { cutEnd, cutMiddle, displayWidth } from "./width.ts";
 
 export interface BarState {
   readonly name: string;
@@ -69,7 +70,8 @@ function layout({ columns, longestName }: BarLook): Layout {
 export function barLine(state: BarState, look: BarLook): string {
   const { name, bar, size, tail } = layout(look);
   const { phase, offset, total } = state;
-  const left = shortened(state.name, name, look.unicode).padEnd(name);
+  const short = inCharset(cutMiddle(state.name, name), look.unicode);
+  const left = short + " ".repeat(Math.max(0, name - displayWidth(short)));
   const cells = drawnBar(state, bar, look);
   const percent = percentText(state).padStart(PERCENT);
   const sizes = phase === "done" || total === undefined ? shortSize(offset) : formatPart(offset, total);
@@ -101,8 +103,8 @@ function tailText({ words, rate, offset, total }: BarState, { size, tail, sizes,
     const both = `${speed}${" ".repeat(GAP)}${left.padStart(6)}`;
     return `${withSize}${both.length <= tail ? both : speed}`;
   }
-  if (words.length <= tail) return `${withSize}${cutAtEnd(words, tail, unicode)}`;
-  return cutAtEnd(words, withSize.length + tail, unicode);
+  if (words.length <= tail) return `${withSize}${inCharset(cutEnd(words, tail), unicode)}`;
+  return inCharset(cutEnd(words, withSize.length + tail), unicode);
 }
 
 function drawnBar({ phase, offset, total }: BarState, width: number, { unicode, style }: BarLook): string {
@@ -116,23 +118,13 @@ function drawnBar({ phase, offset, total }: BarState, width: number, { unicode, 
   return `${full === 0 ? "" : paint("━".repeat(full))}${full === cells ? "" : style.dim("─".repeat(cells - full))}`;
 }
 
-/** Cut in the middle: beginning and end of an image's name tell it from others. */
-export function shortened(text: string, width: number, unicode: boolean): string {
-  if (text.length <= width) return text;
-  const mark = unicode ? "…" : "..";
-  if (width <= mark.length + 1) return text.slice(0, width);
-  const kept = width - mark.length;
-  const end = Math.ceil(kept / 2);
-  return `${text.slice(0, kept - end)}${mark}${text.slice(text.length - end)}`;
-}
-
-function cutAtEnd(text: string, width: number, unicode: boolean): string {
-  const mark = unicode ? "…" : "..";
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - mark.length))}${mark}`.slice(0, width);
+/** ASCII's own mark for what was cut; as wide as the other. */
+function inCharset(text: string, unicode: boolean): string {
+  return unicode ? text : text.replaceAll("…", "~");
 }
 
 /** For a terminal that is narrower than anything fits: without colour then, so that no sequence is cut. */
 function columnsOf(line: string, width: number): string {
   const visible = stripVTControlCharacters(line);
-  return visible.trimEnd().length <= width ? line : visible.slice(0, Math.max(0, width));
+  return displayWidth(visible.trimEnd()) <= width ? line : visible.slice(0, Math.max(0, width));
 }

@@ -9,6 +9,7 @@ import { Rate } from "./rate.ts";
 import { safeText } from "./safe-text.ts";
 import { Screen } from "./screen.ts";
 import type { Style } from "./style.ts";
+import { displayWidth } from "./width.ts";
 
 export interface Bars extends Progress {
   /** Takes the bars away for something to be written, and draws them anew below it; false when none is drawn. */
@@ -72,7 +73,7 @@ class Drawing {
 
   start(label: string, total?: number): Task {
     const name = safeText(label);
-    this.#longestName = Math.max(this.#longestName, name.length);
+    this.#longestName = Math.max(this.#longestName, displayWidth(name));
     this.#running += 1;
     return this.#task(name, total);
   }
@@ -107,7 +108,7 @@ class Drawing {
 
   several(labels: readonly string[]): Several {
     const { clock } = this.#options;
-    this.#longestName = Math.max(this.#longestName, ...labels.map((label) => safeText(label).length));
+    this.#longestName = Math.max(this.#longestName, ...labels.map((label) => displayWidth(safeText(label))));
     this.#running += 1;
     this.#rates = [];
     let through = 0;

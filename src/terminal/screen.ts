@@ -4,6 +4,7 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import type { Output } from "./output.ts";
+import { displayWidth } from "./width.ts";
 
 const TO_LINE_START = "\r";
 const CLEAR_TO_LINE_END = "\u001b[K";
@@ -66,7 +67,7 @@ export class Screen {
 
   write(text: string): void {
     this.#send(text);
-    this.#drawn[this.#drawn.length - 1] = stripVTControlCharacters(text).length;
+    this.#drawn[this.#drawn.length - 1] = displayWidth(stripVTControlCharacters(text));
   }
 
   /** What was drawn so far, before somebody else writes. */

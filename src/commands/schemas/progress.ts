@@ -6,6 +6,7 @@ const event = (name: string, says: string) => ({ event: text(says, { values: [na
 
 const TRANSFER = {
   name: text("what is transferred"),
+  image: nullable(text("the image's reference; null for what is no image")),
   offset: integer("bytes that are there"),
   total: nullable(integer("bytes in all; null where that is not known")),
 };

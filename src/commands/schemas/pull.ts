@@ -1,5 +1,6 @@
-import { fetched } from "./image.ts";
-import { answer, list, object } from "./schema.ts";
+import { FAILURE } from "./error.ts";
+import { fetched, REFERENCE } from "./image.ts";
+import { answer, flag, list, nullable, object, text } from "./schema.ts";
 
 export const PULL = answer({
   command: "pull",
@@ -8,8 +9,17 @@ export const PULL = answer({
   fields: {
     images: list(
       "one entry an image",
-      object("an image that is there, whole and verified", {
+      object("an image that is there, whole", {
         ...fetched("absolute path of its file", ["downloaded", "resumed", "cached", "present"]),
+        verified: flag("its bytes have the digest that the endpoint promised; false where that promises none"),
+      }),
+    ),
+    failures: list(
+      "one entry an image that was not pulled; the others were pulled all the same",
+      object("an image that was not pulled", {
+        reference: REFERENCE,
+        where: nullable(text("where it is named: images.txt line 7; null for the command line")),
+        error: FAILURE,
       }),
     ),
   },
