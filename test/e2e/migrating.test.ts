@@ -83,6 +83,12 @@ describe("a command of the tables", () => {
   });
 });
 
+it("help on a verb of the old client names what replaced it", async () => {
+  const run = await home.run(["help", "rm"]);
+  expect(run).toMatchObject({ status: 2, stdout: "" });
+  expect(run.stderr).toContain("\nhint: sregistry delete local://NAME\n");
+});
+
 describe("a script", () => {
   const [variables = "", remote = "", storage = ""] = PAGE.scripts;
 

@@ -3,6 +3,7 @@ import { SregistryError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { actionOf, actionsOf, unknownAction } from "../actions.ts";
 import type { VerbEntry } from "../index.ts";
+import { insteadOf } from "../old-verbs.ts";
 import { actionScreen, rootScreen, verbScreen } from "./screens.ts";
 import { TOPICS } from "./topics.ts";
 
@@ -38,7 +39,8 @@ export async function helpText(
 function unknownHelp(name: string, verbs: readonly VerbEntry[]): SregistryError {
   const known = [...verbs, ...TOPICS].map((one) => one.name);
   const near = nearest(name, known);
+  const otherwise = near === undefined ? "sregistry help" : `did you mean sregistry help ${near}?`;
   return new SregistryError("USAGE", `there is no help on ${JSON.stringify(name)}: it is no verb and no topic`, {
-    hint: near === undefined ? "sregistry help" : `did you mean sregistry help ${near}?`,
+    hint: insteadOf(name) ?? otherwise,
   });
 }
