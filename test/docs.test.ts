@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { GLOBAL_OPTIONS } from "../src/commands/globals.ts";
 import { VERBS } from "../src/commands/index.ts";
 import { EXIT_STATUS } from "../src/errors.ts";
-import { codesOf, EXIT_MEANINGS } from "../src/exit-status.ts";
+import { CODE_MEANINGS, codesOf, EXIT_MEANINGS } from "../src/exit-status.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 /** Comments speak of other programs too. */
@@ -14,8 +14,9 @@ const read = (name: string): string => readFileSync(join(ROOT, name), "utf8");
 
 describe("docs/errors.md", () => {
   it("has every code with its exit status, and no other", () => {
-    const rows = [...read("docs/errors.md").matchAll(/^\| ([A-Z_]+) \| (\d+) \|/gm)];
+    const rows = [...read("docs/errors.md").matchAll(/^\| ([A-Z_]+) \| (\d+) \| (.*?) \|/gm)];
     expect(Object.fromEntries(rows.map(([, code, exit]) => [code, Number(exit)]))).toEqual(EXIT_STATUS);
+    expect(rows.map(([, , , meaning]) => meaning)).toEqual(Object.values(CODE_MEANINGS).map(({ meaning }) => meaning));
   });
 
   it("has the words and codes of every status, and the man page the same", () => {

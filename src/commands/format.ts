@@ -1,4 +1,5 @@
 /** `--format`: a template held to what a verb answers with, before anything is done; then a line for each row. */
+import { nearest } from "../nearest.ts";
 import { safeBlock, safeJson, safeText } from "../terminal/safe-text.ts";
 import { type Answer, rowSchema, type Schema } from "./schemas/schema.ts";
 import { type FieldPart, parseTemplate, wrongTemplate } from "./template.ts";
@@ -38,8 +39,13 @@ function found(
     if (schema.kind === "map") return { keys: [...path.slice(0, at), path.slice(at).join(".")], schema: schema.of };
     const next = fieldsOf(schema).find(([key]) => key === name)?.[1];
     if (next === undefined) {
-      const field = path.slice(0, at + 1).join(".");
-      throw wrongTemplate(position, `${command} answers no field .${field}${insteadOf(schema, path.slice(0, at))}`);
+      const before = path.slice(0, at);
+      const why = `${command} answers no field .${[...before, name].join(".")}${insteadOf(schema, before)}`;
+      const near = nearest(
+        name,
+        fieldsOf(schema).map(([key]) => key),
+      );
+      throw wrongTemplate(position, why, near && `did you mean .${[...before, near].join(".")}?`);
     }
     schema = next;
   }

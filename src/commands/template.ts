@@ -44,8 +44,10 @@ export function fieldNames(template: string): readonly string[] {
 }
 
 /** `position` counts from 1. */
-export function wrongTemplate(position: number, why: string): SregistryError {
-  return new SregistryError("USAGE", `--format, at character ${position}: ${why}`, {
-    hint: "--format '{{json .}}' shows all that there is",
-  });
+export function wrongTemplate(
+  position: number,
+  why: string,
+  hint = "--format '{{json .}}' shows all that there is",
+): SregistryError {
+  return new SregistryError("USAGE", `--format, at character ${position}: ${why}`, { hint });
 }

@@ -96,6 +96,16 @@ describe("a template", () => {
     expect(() => formatFor(template, ONE)).toThrow(expect.objectContaining({ code: "USAGE", message }));
   });
 
+  it("is told what was meant", () => {
+    expect(() => formatFor("{{.diggest}}", ONE)).toThrow(expect.objectContaining({ hint: "did you mean .digest?" }));
+    expect(() => formatFor("{{.owner.mal}}", ONE)).toThrow(
+      expect.objectContaining({ hint: "did you mean .owner.mail?" }),
+    );
+    expect(() => formatFor("{{.weather}}", ONE)).toThrow(
+      expect.objectContaining({ hint: "--format '{{json .}}' shows all that there is" }),
+    );
+  });
+
   it("of rows knows the rows' fields alone", () => {
     expect(() => formatFor("{{.count}}", MANY)).toThrow("many answers no field .count; there are .name, ");
     expect(() => formatFor("{{.name}}", NAMES)).toThrow("names answers no field .name; {{.}} is a name");
