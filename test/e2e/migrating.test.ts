@@ -89,6 +89,20 @@ it("help on a verb of the old client names what replaced it", async () => {
   expect(run.stderr).toContain("\nhint: sregistry delete local://NAME\n");
 });
 
+it("variables that are not used any more change nothing and are no error", async () => {
+  const rows = rowsUnder(PAGE, "Settings that are still read").filter(([, now = ""]) => now.startsWith("not used"));
+  const names = rows.flatMap(([cell = ""]) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => `${name}`));
+  expect(names.length).toBeGreaterThan(8);
+  const env = Object.fromEntries(names.map((name) => [name, "true"]));
+  const words = ["pull", "-o", "x.sif", "banana/pudding:milkshake"];
+  await using user = await atHome();
+  expect(await user.run(["-q", ...words], { env })).toEqual({
+    status: 0,
+    stdout: `${user.path("x.sif")}\n`,
+    stderr: "",
+  });
+});
+
 describe("a script", () => {
   const [variables = "", remote = "", storage = ""] = PAGE.scripts;
 
