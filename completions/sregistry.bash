@@ -32,6 +32,7 @@ _sregistry_value() {
     "list --columns") : ;;
     "list --sort") : ;;
     "list --limit") : ;;
+    "list --html") kind=file ;;
     "search --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "inspect --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
     "get --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;
@@ -113,7 +114,7 @@ _sregistry_flags() {
   case $1 in
     pull) flags="-o --output --dir -F --force --from-file --cache --no-cache --cache-only --arch $flags" ;;
     push) flags="--name --tag -U --allow-unsigned --description --dry-run --any-file --plain-manifest $flags" ;;
-    list) flags="-e --env -r --runscript -t --test -d --deffile -l --labels --columns --sort --limit $flags" ;;
+    list) flags="-e --env -r --runscript -t --test -d --deffile -l --labels --columns --sort --limit --usage --html -f --force $flags" ;;
     search) flags="--arch --signed $flags" ;;
     inspect) flags="-e --env -r --runscript -t --test -d --deffile -l --labels --arch $flags" ;;
     get) flags="--arch $flags" ;;

@@ -35,6 +35,8 @@ function __sregistry_typed
                     set skip yes
                 case 'list --limit'
                     set skip yes
+                case 'list --html'
+                    set skip yes
                 case 'search --arch'
                     set skip yes
                 case 'inspect --arch'
@@ -198,8 +200,11 @@ complete -c sregistry -n '__sregistry_in list' -s t -l test -d 'test'
 complete -c sregistry -n '__sregistry_in list' -s d -l deffile -d 'definition file'
 complete -c sregistry -n '__sregistry_in list' -s l -l labels -d 'labels'
 complete -c sregistry -n '__sregistry_in list' -l columns -x -d 'what to tell of each, with commas between: name, size, arch, created, digest, reference, registry, collection, container, tag, manifest, format, signed'
-complete -c sregistry -n '__sregistry_in list' -l sort -x -d 'by name, size, created, ...; with - before it the other way round'
+complete -c sregistry -n '__sregistry_in list' -l sort -x -d 'by name, size, created, ...; -size: the largest first'
 complete -c sregistry -n '__sregistry_in list' -l limit -x -d 'no more than so many; nothing is asked for the rest'
+complete -c sregistry -n '__sregistry_in list' -l usage -d 'what they take by collection or container, each once'
+complete -c sregistry -n '__sregistry_in list' -l html -r -F -d 'the same as a page with a treemap; - is standard output'
+complete -c sregistry -n '__sregistry_in list' -s f -l force -d 'with --html: replace a file that is there'
 complete -c sregistry -n '__sregistry_at list 0' -a '(__sregistry_find pattern)'
 
 # search

@@ -33,6 +33,7 @@ export type {
   SearchCallOptions,
   ServeOptions,
   StoreClient,
+  UsageOptions,
 } from "./client/interface.ts";
 export type { LabelEntry } from "./client/labels.ts";
 export type { EmptyCollection, ListEntry } from "./client/list.ts";
@@ -46,6 +47,7 @@ export type { CheckReport, NewUser, UserEntry } from "./client/serve.ts";
 export type { Environment, Protocol } from "./client/services.ts";
 export type { CallOptions } from "./client/session.ts";
 export type { TagOutcome } from "./client/tag.ts";
+export type { Usage, UsageCollection, UsageContainer, UsageCounts, UsageImage } from "./client/usage.ts";
 export { type ErrorCode, EXIT_STATUS, SregistryError } from "./errors.ts";
 export type { Digest } from "./reference/digest.ts";
 export { VERSION } from "./version.ts";

@@ -169,6 +169,8 @@ const FOR_VERBS_ALONE: Readonly<Record<string, string>> = {
   suggest: "words for the hint at a mistyped name: a program lists for itself",
   requireIntact: "an answer made into an exit status",
   cacheContents: "counts for a question; `cache.list` tells them",
+  pageTarget: "where a file may be put; `usagePage` gives the text",
+  writePage: "writes that file",
   chosenEntries: "what `listRows` begins with, for metadata told one after the other",
   LIST_COLUMNS: "words of a flag's description; the type has them",
   parseColumns: "words with commas between: a program has a list",

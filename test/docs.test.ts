@@ -71,8 +71,10 @@ describe("a flag that a message names", () => {
       ...["--overlap", "--ntasks-per-node", "--mpi"],
       ...specs.flatMap(({ flags }) => flags.match(/--[a-z-]+/g) ?? []),
     ]);
-    const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter((name) =>
-      name.endsWith(".ts"),
+    const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter(
+      (name) =>
+        // A style sheet's own properties look alike.
+        name.endsWith(".ts") && name !== "client/usage-page-style.ts",
     );
     const named = sources.flatMap((name) =>
       [...withoutComments(read(join("src", name))).matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([flag]) => flag),

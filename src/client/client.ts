@@ -29,6 +29,8 @@ import { serve } from "./serve.ts";
 import { createServices, type Services } from "./services.ts";
 import { Session } from "./session.ts";
 import { parseNewTag, tag } from "./tag.ts";
+import { usage } from "./usage.ts";
+import { usagePage } from "./usage-page.ts";
 
 /**
  * Reads the configuration, and opens no connection. Clients share nothing but what is on disk.
@@ -66,6 +68,12 @@ export async function createClient(options: ClientOptions = {}): Promise<Client>
         const order = sort === undefined ? {} : { sort: parseSort(sort) };
         return rowsAlone(listRows(services, { ...input, ...order, pattern: parsePattern(pattern), columns }, call));
       }),
+    usage: (pattern, input = {}) =>
+      session.run(input, (services, call) => usage(services, parsePattern(pattern), input, call)),
+    usagePage: (pattern, input = {}) =>
+      session.run(input, async (services, call) =>
+        usagePage(await usage(services, parsePattern(pattern), { dates: true }, call), new Date()),
+      ),
     describe: (pattern, input = {}) =>
       session.stream(input, (services, call) => described(services, parsePattern(pattern), call)),
     search: (query, { where, ...input } = {}) =>

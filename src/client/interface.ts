@@ -18,6 +18,7 @@ import type { CheckReport, NewUser, ServeInput, UserEntry } from "./serve.ts";
 import type { Environment, ServiceFlags } from "./services.ts";
 import type { CallOptions } from "./session.ts";
 import type { TagOutcome } from "./tag.ts";
+import type { Usage } from "./usage.ts";
 
 export interface ClientOptions extends Omit<ServiceFlags, "libraryTyped"> {
   /** Variables that proxies, logins and directories are read from; default none. A program of your own gives `process.env`. */
@@ -54,6 +55,11 @@ export interface RowOptions extends CallOptions {
   readonly sort?: string;
   /** Rows; nothing is asked for more. */
   readonly limit?: number;
+}
+
+export interface UsageOptions extends CallOptions {
+  /** Find out when each was created too, at the cost of a request for each. */
+  readonly dates?: boolean;
 }
 
 /** An image of a list, and what it says of itself. */
@@ -205,6 +211,10 @@ export interface Client extends AsyncDisposable {
   list(pattern?: string, options?: CallOptions): AsyncGenerator<ListEntry | EmptyCollection>;
   /** The images of `list`, each with what is asked of it. One that cannot be read is warned about, and has null there. */
   listRows(pattern?: string, options?: RowOptions): AsyncGenerator<ListRow>;
+  /** What the images take, by collection and container: each is counted once, whatever its tags. */
+  usage(pattern?: string, options?: UsageOptions): Promise<Usage>;
+  /** The same as a page for a browser: HTML in one file, with a treemap. */
+  usagePage(pattern?: string, options?: CallOptions): Promise<string>;
   /** The images of `list`, each with its size, digest and metadata. One that is damaged is warned about and left out. */
   describe(pattern?: string, options?: CallOptions): AsyncGenerator<DescribedEntry>;
   search(query: string, options?: SearchCallOptions): AsyncGenerator<SearchEntry>;

@@ -82,7 +82,9 @@ export function parseColumns(text: string): readonly ListColumn[] {
   const columns = text.split(",").map((word) => parseColumn(word.trim(), "--columns"));
   const twice = columns.find((column, index) => columns.indexOf(column) < index);
   if (twice === undefined) return columns;
-  throw new SregistryError("USAGE", `--columns ${JSON.stringify(text)} names ${twice} twice`);
+  throw new SregistryError("USAGE", `--columns ${JSON.stringify(text)} names ${twice} twice`, {
+    hint: `--columns ${[...new Set(columns)].join(",")}`,
+  });
 }
 
 /** `size`, or `-size` for the largest first. @throws SregistryError USAGE. */

@@ -120,6 +120,13 @@ describe("as a document", () => {
   });
 });
 
+describe("as lines of one's own", () => {
+  it("the columns that the template names are asked for", async () => {
+    const { stdout } = await user.run(["list", "lab", "--format", "{{.architecture}} {{.size}} {{.name}}"]);
+    expect(stdout).toBe(`amd64 ${signed.size} lab/tool:1\n`);
+  });
+});
+
 describe("at endpoints", () => {
   it("oras: what the manifest does not say is read from the image's first bytes", async () => {
     const host = served.host;
@@ -160,9 +167,9 @@ describe("at endpoints", () => {
 describe("what is wrong", () => {
   it.each([
     [["--columns", "name,sise"], '--columns: there is no column "sise"', "did you mean size?"],
-    [["--columns", "name,name"], '--columns "name,name" names name twice', undefined],
+    [["--columns", "name,name"], '--columns "name,name" names name twice', "--columns name"],
     [["--sort=-when"], '--sort: there is no column "when"', expect.stringContaining("the columns are name, size,")],
-    [["--limit", "0"], '--limit "0" is no number of images: expected 1 or more', undefined],
+    [["--limit", "0"], '--limit "0" is no number of images: expected 1 or more', "--limit 10"],
     [
       ["--columns", "size", "--labels"],
       "--columns makes a table, and labels would not fit into one",
@@ -178,7 +185,7 @@ describe("what is wrong", () => {
     expect({ status, stdout, error: JSON.parse(stderr).error }).toEqual({
       status: 2,
       stdout: "",
-      error: { code: "USAGE", exit: 2, message, hint: hint ?? null },
+      error: { code: "USAGE", exit: 2, message, hint },
     });
   });
 });
