@@ -105,7 +105,7 @@ _sregistry_argument() {
     "serve@1 unfreeze") kind=reference ;;
     "collection@0 ") choices="create" ;;
     "completion@0 ") choices="bash zsh fish" ;;
-    "help@0 ") choices="pull push list search inspect get copy tag labels delete bcast cache login logout remote serve collection completion version flags names environment exit" ;;
+    "help@0 ") choices="pull push list search inspect get copy tag labels delete bcast cache login logout remote serve collection completion version flags names environment formatting exit" ;;
   esac
 }
 

@@ -7,7 +7,8 @@
 export function nearNames<T extends string>(word: string, known: readonly T[]): readonly T[] {
   if (word.length > LONGEST) return [];
   const typed = word.toLowerCase();
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  // Of one or two letters nearly every other word is one slip away.
+  const limit = word.length < 3 ? 0 : Math.max(1, Math.floor(word.length / 3));
   return [...new Set(known)]
     .filter((name) => name.length >= word.length - limit)
     .map((name) => ({ name, slips: slips(typed, name.toLowerCase(), limit) }))

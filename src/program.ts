@@ -1,17 +1,17 @@
 /** The command tree, built from the verbs' definitions. Only the verb that is used is loaded. */
 import { Command, CommanderError, Option } from "commander";
 import type { Environment } from "./client/services.ts";
-import { requireOwnFlags } from "./commands/actions.ts";
 import { asksForWords, wordsCommand } from "./commands/completion/line.ts";
 import type { Format } from "./commands/format.ts";
 import { GLOBAL_OPTIONS, globalFlags } from "./commands/globals.ts";
 import type { HelpInput } from "./commands/help/help.ts";
-import { wayOut, wrongChoice } from "./commands/hints.ts";
+import { wrongChoice } from "./commands/hints.ts";
 import { VERBS } from "./commands/index.ts";
+import { prepare } from "./commands/prepare.ts";
 import type { Answer } from "./commands/schemas/schema.ts";
-import { type AnyVerb, Flags, flagName, type OptionSpec, type Prepared, variablesOf } from "./commands/verb.ts";
+import { type AnyVerb, Flags, flagName, type OptionSpec, variablesOf } from "./commands/verb.ts";
 import type { Context } from "./context.ts";
-import { isCode, SregistryError } from "./errors.ts";
+import { SregistryError } from "./errors.ts";
 
 export interface Program {
   /** The flags as far as they could be read; how to print depends on them even when parsing failed. */
@@ -62,7 +62,7 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
     if (entry === undefined) return;
     configureVerb(command, await entry.load(), async (verb, words, local) => {
       const flags = readFlags([...GLOBAL_OPTIONS, ...verb.options], { ...root.opts(), ...local }, input.env);
-      const { answer, run } = prepared(command.name(), verb, words, flags);
+      const { answer, run } = prepare(command.name(), verb, words, flags);
       parsed = { flags, render: await rendering(flags, answer), run };
     });
   });
@@ -131,28 +131,6 @@ function configureVerb(command: Command, verb: AnyVerb, accept: Accept): void {
       .filter((word): word is string => typeof word === "string");
     return accept(verb, words, command.opts());
   });
-}
-
-/** What a verb finds wrong with its words comes with a hint, if only with an example. */
-function prepared(name: string, verb: AnyVerb, words: readonly string[], flags: Flags): Prepared {
-  try {
-    requireOwnFlags(name, verb, words, flags);
-    const { answer, run } = verb.prepare(words, flags);
-    return { answer, run: (context) => hinting(run, context) };
-  } catch (error) {
-    if (!isCode(error, "USAGE") || error.hint !== undefined) throw error;
-    throw new SregistryError("USAGE", error.message, { hint: wayOut(name, verb), cause: error });
-  }
-}
-
-/** What is not there is failed with a hint at what is. */
-async function hinting(run: Prepared["run"], context: Context): Promise<void> {
-  try {
-    await run(context);
-  } catch (error) {
-    const { betterHint } = await import("./commands/better-hint.ts");
-    throw await betterHint(error, context);
-  }
 }
 
 function option(spec: OptionSpec): Option {

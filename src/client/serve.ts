@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import type { Reference } from "../reference/reference.ts";
 import { type CheckReport, checkStore } from "../registry/local/check.ts";
 import { openStore } from "../registry/local/store.ts";
@@ -102,8 +103,12 @@ export async function listUsers(services: Services): Promise<readonly UserEntry[
 export async function removeUser(services: Services, name: string): Promise<number> {
   const users = openUsers(services.store);
   if (await users.remove(name)) return (await users.list()).length;
+  const near = nearest(
+    name,
+    (await users.list()).map((user) => user.name),
+  );
   throw new SregistryError("NOT_FOUND", `there is no user ${JSON.stringify(name.slice(0, 80))} in ${services.store}`, {
-    hint: "sregistry serve user list",
+    hint: near === undefined ? "sregistry serve user list" : `did you mean ${near}? sregistry serve user list`,
   });
 }
 

@@ -3,14 +3,21 @@ import { SregistryError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { ActionSpec, AnyVerb, Flags } from "./verb.ts";
 
-/** `words`: what was typed behind the verb. */
-export function unknownAction(verb: string, words: string, actions: readonly ActionSpec[]): SregistryError {
+/** `words`: what was typed behind the verb. `kind`: what the verb's actions are. */
+export function unknownAction(
+  verb: string,
+  words: string,
+  actions: readonly ActionSpec[],
+  kind = "action",
+): SregistryError {
   const names = actions.map(({ name }) => name);
+  const begun = names.filter((name) => name.startsWith(`${words} `));
   const near = nearest(words, names);
   const all = names.length === 0 ? `sregistry help ${verb}` : `sregistry ${verb} ${names.join("|")}`;
-  const what = names.length === 0 ? "has no actions" : `has no action ${JSON.stringify(words)}`;
+  const hint = near === undefined ? all : `did you mean sregistry ${verb} ${near}?`;
+  const what = names.length === 0 ? "has no actions" : `has no ${kind} ${JSON.stringify(words)}`;
   return new SregistryError("USAGE", `sregistry ${verb} ${what}`, {
-    hint: near === undefined ? all : `did you mean sregistry ${verb} ${near}?`,
+    hint: begun.length === 0 ? hint : `sregistry ${verb} ${begun.join("|")}`,
   });
 }
 

@@ -78,7 +78,7 @@ export const completion = defineVerb<Input>({
     if (shell === "words") return { kind, typed, line, patience };
     requireWord([shell], 0, "the shell");
     if (Object.hasOwn(SHELLS, shell)) return { shell };
-    throw unknownAction("completion", shell, ACTIONS);
+    throw unknownAction("completion", shell, ACTIONS, "shell");
   },
   async run(input, context) {
     if ("kind" in input) {

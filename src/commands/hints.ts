@@ -1,6 +1,6 @@
 /** What to type instead: hints that several places give. */
 import { nearest } from "../nearest.ts";
-import { actionsOf } from "./actions.ts";
+import { actionOf, actionsOf } from "./actions.ts";
 import type { AnyVerb } from "./verb.ts";
 
 export interface Told {
@@ -18,10 +18,13 @@ export function wrongChoice(where: string, value: string, choices: readonly stri
   };
 }
 
-/** For what was left out: the actions, or an example to take as a pattern. */
-export function wayOut(name: string, verb: AnyVerb): string {
+/** For what was left out behind `words`: what to write, or an example to take as a pattern. */
+export function wayOut(name: string, verb: AnyVerb, words: readonly string[]): string {
   const actions = actionsOf(verb);
-  if (actions.length > 0) return `sregistry ${name} ${actions.map((action) => action.name).join("|")}`;
+  const only = actions.length === 1 ? actions[0] : undefined;
+  const action = actionOf(verb, words) ?? only;
+  if (action !== undefined) return `sregistry ${name} ${[action.name, action.usage ?? ""].join(" ").trim()}`;
+  if (actions.length > 0) return `sregistry ${name} ${actions.map((one) => one.name).join("|")}`;
   const example = verb.examples[0]?.command;
   return example === undefined ? `sregistry help ${name}` : `for example ${example}`;
 }

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type PullInput, type PullOutcome, pull as pullImage } from "../client/pull.ts";
 import { type ListedPull, pullAll } from "../client/pull-all.ts";
 import type { Context } from "../context.ts";
-import { SregistryError } from "../errors.ts";
+import { SregistryError, systemCode } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
 import { failureWords, PullSummary } from "./pull-summary.ts";
 import { PULL } from "./schemas/pull.ts";
@@ -154,7 +154,8 @@ async function readList(file: string, context: Context): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new SregistryError("USAGE", `--from-file ${file} cannot be read`, { cause });
+    const why = systemCode(cause) === "ENOENT" ? "there is no such file" : "it cannot be read";
+    throw new SregistryError("USAGE", `--from-file ${file}: ${why}`, { cause });
   }
 }
 

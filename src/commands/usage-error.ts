@@ -66,7 +66,7 @@ function told(
       return { message: `${/--[a-z-]+/.exec(quoted)?.[0] ?? quoted} needs a value: ${quoted}`, hint: help };
     case "commander.missingArgument":
       if (name === undefined || verb === undefined) break;
-      return { message: `${usage(name, verb)}: <${quoted}> is missing`, hint: wayOut(name, verb) };
+      return { message: `${usage(name, verb)}: <${quoted}> is missing`, hint: wayOut(name, verb, []) };
     case "commander.excessArguments": {
       if (name === undefined || verb === undefined) break;
       const [most = "", given = ""] = message.match(/\d+/g) ?? [];

@@ -45,7 +45,7 @@ Flags:
   -h, --help         print help; on a verb: sregistry help VERB
 
 More verbs: completion, version, help
-Topics for sregistry help: flags, names, environment, exit
+Topics for sregistry help: flags, names, environment, formatting, exit
 `;
 
 const loaded = await Promise.all(VERBS.map(async (entry) => ({ ...entry, verb: await entry.load() })));

@@ -201,6 +201,19 @@ describe("a command line that is wrong", () => {
       "sregistry help remote status",
     ],
     // Actions.
+    ["serve user", 'sregistry serve has no action "user"', "sregistry serve user add|user list|user remove"],
+    ["serve user add", "the user's name is missing", "sregistry serve user add NAME"],
+    [
+      "collection create",
+      "sregistry collection <action> <name> [where]: <name> is missing",
+      "sregistry collection create NAME [ENDPOINT]",
+    ],
+    ["-x", "there is no flag -x", "sregistry help"],
+    [
+      "pull --cache-only --no-cache lab/tool",
+      "--cache-only and --no-cache contradict each other",
+      "sregistry help pull",
+    ],
     ["remote lst", 'sregistry remote has no action "lst"', "did you mean sregistry remote list?"],
     ["cache prine", 'sregistry cache has no action "prine"', "did you mean sregistry cache prune?"],
     [

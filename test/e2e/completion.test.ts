@@ -134,6 +134,6 @@ it("the scripts are printed whole, and another shell is refused", async () => {
   expect(await user.run(["completion", "tcsh"])).toEqual({
     status: 2,
     stdout: "",
-    stderr: 'error: sregistry completion has no action "tcsh"\nhint: sregistry completion bash|zsh|fish\n',
+    stderr: 'error: sregistry completion has no shell "tcsh"\nhint: sregistry completion bash|zsh|fish\n',
   });
 });

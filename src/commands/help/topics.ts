@@ -16,6 +16,7 @@ export const TOPICS: readonly Topic[] = [
   { name: "flags", summary: "the flags that every verb takes", screen: flagsScreen },
   { name: "names", summary: "how images are named, and what the default registry is", screen: namesScreen },
   { name: "environment", summary: "variables, and the flags that they stand for", screen: environmentScreen },
+  { name: "formatting", summary: "answers for scripts: --json and --format", screen: formattingScreen },
   { name: "exit", summary: "the exit statuses", screen: exitScreen },
 ];
 
@@ -91,6 +92,28 @@ function environmentScreen(columns: number): string {
     )
     .rows("Singularity's names for flags", ALIASES, { widest: 30 })
     .rows("Others", VARIABLES, { widest: 30 })
+    .toString();
+}
+
+function formattingScreen(columns: number): string {
+  return new Screen(columns)
+    .text(
+      "On a terminal an answer is for people; in a pipe it is a line for each row, with tabs and without a header. --json makes " +
+        "it one JSON document, --format lines of a form of your own: text, with fields of that document in it.",
+    )
+    .rows("In a template", [
+      { term: "{{.name}}", says: "a field of the answer, or of each of its rows" },
+      { term: "{{.labels.maintainer}}", says: "a field of a field" },
+      { term: "{{.}}", says: "the whole" },
+      { term: "{{json .}}, {{json .tags}}", says: "as JSON on one line" },
+      { term: "\\t, \\n", says: "a tab, a line feed" },
+    ])
+    .examples("Examples", [
+      { term: "sregistry list --format '{{.name}}\\t{{.size}}'", says: "names and sizes" },
+      { term: "sregistry inspect lab/tool --format '{{.digest}}'", says: "the digest alone" },
+      { term: "sregistry version --format '{{json .}}'", says: "all fields that there are" },
+    ])
+    .text("A field that does not exist is an error; man sregistry-VERB lists them. Errors: sregistry help exit")
     .toString();
 }
 

@@ -251,6 +251,7 @@ export function repositoryOf(layout: Layout, uploads: Map<string, Upload>): Repo
       if ((await file.read())?.tags.has(tag) !== true) {
         throw new SregistryError("NOT_FOUND", `${layout.path} has no tag ${tag}`, {
           hint: `sregistry list local://${layout.path}`,
+          missing: { kind: "image", name: `local://${layout.path}:${tag}` },
         });
       }
       await onDisk(`cannot write to ${layout.directory}`, () => file.edit(freezeTag(tag, on)));
