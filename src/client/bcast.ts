@@ -36,6 +36,8 @@ export interface BcastOutcome {
   readonly outcome: "sent" | "downloaded" | "resumed" | "cached" | "present";
   /** Bytes that came over the wire in this run. */
   readonly transferred: number;
+  /** As of a pull. */
+  readonly verified: boolean;
   /** Null outside an allocation. */
   readonly job: Job | null;
 }
@@ -53,7 +55,7 @@ export async function bcast(services: Services, input: BcastInput, call: Call): 
   const nodes: Nodes = { job, env, command: input.command, signal: call.signal, log: call.log };
   const outcome = await spread(nodes, image, { path, force, label: pullFileName(reference) }, call);
   const { digest, size, transferred } = image;
-  return { reference: image.reference, path, digest, size, outcome, transferred, job };
+  return { reference: image.reference, path, digest, size, outcome, transferred, verified: true, job };
 }
 
 interface To {

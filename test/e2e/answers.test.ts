@@ -106,6 +106,7 @@ const STEPS: readonly { readonly schema: string; readonly steps: readonly Step[]
     schema: "pull",
     steps: [
       { words: () => ["pull", oras("lab/signed:1"), "lab/tool:1", "--dir", "."] },
+      { words: () => ["pull", oras("lab/signed:1"), "local://no/where:1", "--dir", "."], status: 3 },
       { words: () => ["pull", "--cache-only", library("vanessa/lab/tool:2")] },
       { words: () => ["pull", "--cache", "-o", "x.sif", oras("lab/signed:1")] },
     ],

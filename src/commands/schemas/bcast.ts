@@ -1,4 +1,4 @@
-import { fetched } from "./image.ts";
+import { fetched, VERIFIED } from "./image.ts";
 import { answer, list, nullable, object, text } from "./schema.ts";
 
 export const BCAST = answer({
@@ -8,6 +8,7 @@ export const BCAST = answer({
     ...fetched("absolute path of its file, the same on every node", [
       ...["sent", "downloaded", "resumed", "cached", "present"],
     ]),
+    verified: VERIFIED,
     job: nullable(
       object("the batch job; null outside of one, where the image was pulled", {
         id: text("the job's number"),

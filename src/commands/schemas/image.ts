@@ -6,6 +6,8 @@ export const DIGEST = text("digest of the image's bytes", { form: "digest" });
 export const SIZE = integer("the image's size in bytes");
 export const TRANSFERRED = integer("bytes that came over the wire in this run");
 
+export const VERIFIED = flag("its bytes have the digest that the endpoint promised; false where that promises none");
+
 /** An image that is on this machine now. `outcomes`: how it came there. */
 export function fetched(path: string, outcomes: readonly string[]): Fields {
   return {

@@ -1,6 +1,6 @@
 import { FAILURE } from "./error.ts";
-import { fetched, REFERENCE } from "./image.ts";
-import { answer, flag, list, nullable, object, text } from "./schema.ts";
+import { fetched, REFERENCE, VERIFIED } from "./image.ts";
+import { answer, list, nullable, object, text } from "./schema.ts";
 
 export const PULL = answer({
   command: "pull",
@@ -11,7 +11,7 @@ export const PULL = answer({
       "one entry an image",
       object("an image that is there, whole", {
         ...fetched("absolute path of its file", ["downloaded", "resumed", "cached", "present"]),
-        verified: flag("its bytes have the digest that the endpoint promised; false where that promises none"),
+        verified: VERIFIED,
       }),
     ),
     failures: list(
