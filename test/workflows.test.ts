@@ -42,6 +42,13 @@ describe.each(workflows)("$name", ({ text }) => {
   });
 });
 
+describe("a release", () => {
+  it("builds what it packs: .npmrc keeps npm from doing so", () => {
+    const text = readFileSync(join(WORKFLOWS, "release.yml"), "utf8");
+    expect(text).toMatch(/npm run build\n[\s\S]*npm pack --pack-destination/);
+  });
+});
+
 describe("the tests of a change", () => {
   it("begin with the oldest Node that the package says it runs on", () => {
     const { jobs } = parse(readFileSync(join(WORKFLOWS, "ci.yml"), "utf8"));
