@@ -7,6 +7,7 @@
  * there (SREGISTRY_PEERS or PATH). `--dir`: where images and the registry are kept; default: memory (/dev/shm), so that the
  * programs are measured and not the disk.
  */
+import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
@@ -22,6 +23,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { version } from "../scripts/bundle.js";
 import { bench, find } from "./support/measure.js";
 import { startManyTags, startRegistry, startThrottle } from "./support/servers.js";
 
@@ -224,18 +226,36 @@ async function list() {
   }
 }
 
+/** The other forms of the program, as far as `npm run package` has made them. @returns {readonly [name: string, ...command: string[]][]} */
+function otherForms() {
+  const name = `sregistry-${version}`;
+  const made = join(ROOT, "dist-package", `${name}.mjs`);
+  if (!existsSync(made)) return [];
+  const archive = `${name}-linux-${process.arch}`;
+  execFileSync("tar", ["-xJf", join(ROOT, "dist-package", `${archive}.tar.xz`), "-C", directory]);
+  return [
+    ["single file", process.execPath, made],
+    ["executable", join(directory, archive, "bin", "sregistry")],
+  ];
+}
+
 async function start() {
-  const version = [process.execPath, PROGRAM, "--version"];
+  const telling = [process.execPath, PROGRAM, "--version"];
   const empty = [process.execPath, "-e", "0"];
-  await compare(
-    "sregistry --version",
-    [
-      { name: "sregistry --version", command: () => version },
-      { name: "node -e 0", command: () => empty },
-    ],
-    { runs },
-  );
-  if (find("strace")) console.log(`  opened files: ${openedFiles(version)}, of which Node alone ${openedFiles(empty)}`);
+  const others = otherForms();
+  for (const verb of ["--version", "list"]) {
+    const forms = others.map(([name, ...command]) => ({ name: `${name} ${verb}`, command: () => [...command, verb] }));
+    await compare(
+      `sregistry ${verb}`,
+      [
+        { name: `sregistry ${verb}`, command: () => [process.execPath, PROGRAM, verb] },
+        { name: "node -e 0", command: () => empty },
+        ...forms,
+      ],
+      { runs },
+    );
+  }
+  if (find("strace")) console.log(`  opened files: ${openedFiles(telling)}, of which Node alone ${openedFiles(empty)}`);
 }
 
 /** @param {string} host */

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { version } from "../../scripts/bundle.js";
 import { needs } from "../../scripts/package/elf.js";
 import { beyondLimits } from "../../scripts/package/limits.js";
+import { nodeFor } from "../../scripts/package/node.js";
 import { goesOnWithoutKeyring, pushesServesAndPulls } from "../support/forms.ts";
 import { findPeer, missingPeers } from "../support/peers.ts";
 import { FIXTURES, finished, User } from "../support/program.ts";
@@ -136,6 +137,22 @@ describe("the executable", () => {
   });
 });
 
+describe("the single file on a newer Node", () => {
+  it("keeps what was compiled, but not where others may write", async () => {
+    const node = user.path("node");
+    await writeFile(node, (await nodeFor("x64")).program, { mode: 0o755 });
+    await using other = await User.create(node, join(work, "one", `${NAME}.mjs`));
+    const kept = other.path(".cache/sregistry/compiled");
+    await mkdir(kept, { recursive: true });
+    await chmod(kept, 0o777);
+    expect(await other.run(["list"])).toMatchObject({ status: 0, stderr: "" });
+    expect(await filesOf(kept)).toEqual([]);
+    await chmod(kept, 0o700);
+    expect(await other.run(["list"])).toMatchObject({ status: 0, stderr: "" });
+    expect(await filesOf(kept)).not.toEqual([]);
+  });
+});
+
 describe("the archive for any machine", () => {
   it("starts with a Node that is there", async () => {
     await execute("tar", ["-xJf", `one/${NAME}-noarch.tar.xz`], { cwd: work });
@@ -204,6 +221,36 @@ describe("the module file", () => {
       export LMOD_SYSTEM_DEFAULT_MODULES=
       module() { eval "$($LMOD_CMD bash "$@")"; }`;
     expect(await afterLoad(how)).toEqual(loaded());
+  });
+});
+
+describe("docs/packaging.md", () => {
+  it.skipIf(missingPeers("modulecmd").length > 0)("has commands that install, as they are written", async () => {
+    const text = await readFile(join(ROOT, "docs/packaging.md"), "utf8");
+    const blockOf = (heading: string) =>
+      new RegExp(`## ${heading}\n[^#]*?\`\`\`sh\n([\\s\\S]*?)\`\`\``).exec(text)?.[1] ?? "exit 3";
+    const blocks = ["Check what you have", "Without root and without Node", "For a whole cluster: a module"].map(
+      blockOf,
+    );
+    const script = [
+      "set -e",
+      `module() { eval "$(${findPeer("modulecmd")} bash "$@")"; }`,
+      ...blocks,
+      "type -p sregistry",
+    ];
+    const env = { HOME: user.path("doc"), PATH: "/usr/bin:/bin" };
+    const written = script.join("\n").replaceAll("/opt", env.HOME);
+    const { stdout } = await execute("bash", ["--norc", "-c", written], { env, cwd: join(work, "one") });
+    expect(stdout.split("\n").filter((line) => !line.endsWith(": OK"))).toEqual([
+      version,
+      `${env.HOME}/sregistry/${version}/bin/sregistry`,
+      "",
+    ]);
+  });
+
+  it("is of this version", async () => {
+    const text = await readFile(join(ROOT, "docs/packaging.md"), "utf8");
+    expect([...text.matchAll(/sregistry[-_/]v?(\d+\.\d+\.\d+)/g)].filter(([, found]) => found !== version)).toEqual([]);
   });
 });
 
