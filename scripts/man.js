@@ -33,7 +33,7 @@ function programPage(program) {
       ".B sregistry",
       `${spelled("<verb>")} [${spelled("<options>")}] [${spelled("<arguments>")}]`,
       ".br",
-      `${bold("sregistry help")} ${spelled("<verb>")}`,
+      `${bold("sregistry help")} [${spelled("<verb>")} | ${spelled("<topic>")}]`,
     ]),
     ...section("DESCRIPTION", [
       roff(
@@ -96,7 +96,7 @@ function programPage(program) {
 
 /** @param {Program} program @param {Verb} entry */
 function verbPage(program, { name, summary, verb }) {
-  const { arguments: words, options, examples } = verb;
+  const { about = sentence(summary), arguments: words, options, examples } = verb;
   const shown = options.filter(({ hidden }) => hidden !== true);
   const actions = words.flatMap(({ actions: known = [] }) => known);
   return page([
@@ -105,13 +105,10 @@ function verbPage(program, { name, summary, verb }) {
     ...section("SYNOPSIS", [
       [bold(`sregistry ${name}`), `[${spelled("<options>")}]`, ...words.map((word) => spelled(word.name))].join(" "),
     ]),
-    ...section("DESCRIPTION", [
-      roff(sentence(summary)),
-      ...words.map((word) => item(spelled(word.name), word.description)),
-    ]),
+    ...section("DESCRIPTION", [roff(about), ...words.map((word) => item(spelled(word.name), word.description))]),
     ...section(
       "ACTIONS",
-      actions.map((action) => item(bold(action.name), action.description)),
+      actions.map((action) => item(`${bold(action.name)} ${roff(action.usage ?? "")}`.trimEnd(), action.description)),
     ),
     ...section("OPTIONS", [
       ...optionItems(shown),

@@ -29,10 +29,21 @@ export function insteadOfPath(path: string, paths: readonly string[]): Instead {
   const alike = paths.map((one) => one.split("/").slice(0, components.length).join("/"));
   const collection = `${components.slice(0, -1).join("/")}/`;
   return {
-    near: nearNames(path, alike).slice(0, MOST_NEAR),
+    near: nearNames(
+      path,
+      alike.filter((one) => isNear(components, one.split("/"))),
+    ).slice(0, MOST_NEAR),
     isCollection: !paths.includes(path) && alike.includes(path),
     beside: paths.filter((one) => one.startsWith(collection)).map((one) => one.slice(collection.length)),
   };
+}
+
+/** Each component by itself: two slips are little in a long path, and much in a short name. */
+function isNear(typed: readonly string[], known: readonly string[]): boolean {
+  return typed.every((component, at) => {
+    const other = known[at] ?? "";
+    return component === other || nearNames(component, [other]).length > 0;
+  });
 }
 
 /** `a`, `a or b`, `a, b or c`. */

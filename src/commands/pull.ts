@@ -4,6 +4,7 @@ import { type ListedPull, pullAll } from "../client/pull-all.ts";
 import type { Context } from "../context.ts";
 import { SregistryError, systemCode } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
+import { betterHint } from "./better-hint.ts";
 import { failureWords, PullSummary } from "./pull-summary.ts";
 import { PULL } from "./schemas/pull.ts";
 import { ARCHITECTURE_OPTION } from "./shared.ts";
@@ -17,6 +18,9 @@ interface Input {
 }
 
 export const pull = defineVerb<Input>({
+  about:
+    "Fetch images to files: verified, and resumed where an earlier try ended. Of several the others go on when one fails; " +
+    "the exit status is that of the first failure that trying again cannot mend, else 75.",
   arguments: [
     { name: "[reference...]", description: "what to pull; FILE REFERENCE is understood as Singularity's order" },
   ],
@@ -36,9 +40,7 @@ export const pull = defineVerb<Input>({
     { flags: "-F, --force", description: "replace a file that holds something else" },
     {
       flags: "--from-file <list>",
-      description:
-        "references from a file, one a line; - is standard input. Of several the others go on when one fails; the exit status is " +
-        "that of the first failure that trying again cannot mend, else 75",
+      description: "references from a file, one a line; - is standard input",
     },
     { flags: "--cache", description: "by way of the image cache, also where none is configured" },
     { flags: "--no-cache", description: "past the image cache" },
@@ -87,6 +89,9 @@ async function runOne(input: PullInput, context: Context): Promise<void> {
   else await context.terminal.line(outcome.path);
 }
 
+/** Of several failures: each asks its registry for near names. */
+const MOST_HINTS = 3;
+
 /** Paths come in the order of the references, each as soon as those before it are there; failures when they happen. */
 async function runAll(inputs: readonly ListedPull[], context: Context): Promise<void> {
   const { terminal, flags } = context;
@@ -94,13 +99,15 @@ async function runAll(inputs: readonly ListedPull[], context: Context): Promise<
   const summary = new PullSummary(performance.now());
   const hints = new Set<string>();
   await pullAll(services, inputs, call, async (entry) => {
-    summary.add(entry);
     if (entry.failed === undefined) {
+      summary.add(entry);
       tellPresent(entry.outcome, entry.input, context);
       return flags.structured ? undefined : terminal.line(entry.outcome.path);
     }
-    const { hint } = entry.failed;
-    terminal.log.warn(failureWords(entry.input, entry.failed));
+    const failed = hints.size < MOST_HINTS ? await betterHint(entry.failed, context) : entry.failed;
+    const { hint } = failed;
+    summary.add({ ...entry, failed });
+    terminal.log.warn(failureWords(entry.input, failed));
     if (hint !== undefined && !hints.has(hint)) terminal.log.info(`hint: ${hint}`);
     if (hint !== undefined) hints.add(hint);
   });

@@ -177,7 +177,10 @@ describe("a list in which some fail", () => {
   const REASON = () =>
     `${at("nope")} is not there, or not for you: Error response from ${faults.host}: NAME_UNKNOWN: there is no repository ` +
     `lab/nope (status 404, GET http://${faults.host}/v2/lab/nope/manifests/1)`;
-  const HINT = () => `sregistry list oras://${faults.host}/lab/nope, or sregistry login ${faults.host}`;
+  const HINT = () => {
+    const lab = `oras://${faults.host}/lab`;
+    return `${lab} has one, three, two: sregistry list ${lab}; if it is private: sregistry login ${faults.host}`;
+  };
 
   it("brings the others, and tells the line of each failure", async () => {
     await writeFile(user.path("images.txt"), LIST());

@@ -25,6 +25,9 @@ describe("instead of a path", () => {
     ["dinosuar", ["dinosaur"], false, []],
     ["dinosaur", ["dinosaur"], true, []],
     ["org/taem", ["org/team"], false, ["team/tool"]],
+    ["lab/toll", ["lab/tool"], false, ["tool"]],
+    // Two slips of four letters.
+    ["lab/loot", [], false, ["tool"]],
     ["nowhere/at-all", [], false, []],
   ])("%s", (path, near, isCollection, beside) => {
     expect(insteadOfPath(path, paths)).toEqual({ near, isCollection, beside });
