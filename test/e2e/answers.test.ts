@@ -114,6 +114,14 @@ const STEPS: readonly { readonly schema: string; readonly steps: readonly Step[]
   { schema: "get", steps: [{ words: () => ["get", oras("lab/signed:1")] }] },
   { schema: "bcast", steps: [{ words: () => ["bcast", "lab/tool:1", "one.sif"] }] },
   {
+    schema: "list-usage",
+    steps: [
+      { words: () => ["list", "--usage"] },
+      { words: () => ["list", "lab", "--html", "usage.html"] },
+      { words: () => ["list", "local://", "--usage"] },
+    ],
+  },
+  {
     schema: "list",
     steps: [
       { words: () => ["list"] },
