@@ -35,8 +35,8 @@ export type Facts = Required<
 export interface Asked<E> {
   readonly entry: E;
   readonly facts: Facts;
-  /** It could not be read: the facts say less than was asked, or nothing. */
-  readonly unread: boolean;
+  /** Why it could not be read: the facts say less than was asked, or nothing. */
+  readonly unread?: string;
 }
 
 const NOTHING: Facts = {
@@ -66,25 +66,26 @@ export async function* withFacts<E extends ListEntry | EmptyCollection>(
   let first: string | undefined;
   let unread = 0;
   const ask = async (entry: E): Promise<Asked<E>> => {
-    if (depth === "name" || "collection" in entry) return { entry, facts: NOTHING, unread: false };
+    if (depth === "name" || "collection" in entry) return { entry, facts: NOTHING };
     let facts = NOTHING;
     try {
       const registry = await services.open(entry.reference);
       const image = await resolveAny(registry, entry.reference, call);
       facts = factsOf(image);
-      return { entry, facts: await more(services, registry, image, { facts, depth }, call), unread: false };
+      return { entry, facts: await more(services, registry, image, { facts, depth }, call) };
     } catch (error) {
       if (strict || !isCode(error, ...ODD)) throw error;
       const words = error.message.includes(entry.name) ? error.message : `${entry.name}: ${error.message}`;
       call.log.verbose(`could not be read: ${words}`);
-      first ??= words;
-      return { entry, facts, unread: true };
+      return { entry, facts, unread: words };
     }
   };
   for await (const { result } of ahead(entries, AT_ONCE, ask)) {
     const asked = await result;
     count += 1;
-    if (asked.unread) unread += 1;
+    if (asked.unread !== undefined) unread += 1;
+    // In the order of the list: several are read at once, and any may fail before the others.
+    first ??= asked.unread;
     yield asked;
   }
   if (first !== undefined) call.log.warn(unreadWords(unread, count, first));
