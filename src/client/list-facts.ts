@@ -12,8 +12,8 @@ import type { ListRow } from "./list-columns.ts";
 import { imageMetadata } from "./metadata.ts";
 import type { Services } from "./services.ts";
 
-/** Images that are asked at once. */
-const AT_ONCE = 8;
+/** Images that are asked while one is waited for: eight at once. */
+const AHEAD = 7;
 
 /** How much is asked of an image, each with what stands before it. */
 export const DEPTHS = [
@@ -80,7 +80,7 @@ export async function* withFacts<E extends ListEntry | EmptyCollection>(
       return { entry, facts, unread: words };
     }
   };
-  for await (const { result } of ahead(entries, AT_ONCE, ask)) {
+  for await (const { result } of ahead(entries, AHEAD, ask)) {
     const asked = await result;
     count += 1;
     if (asked.unread !== undefined) unread += 1;

@@ -40,6 +40,7 @@ function make(tag, text, className) {
 function opened() {
   const nodes = [root];
   for (const word of location.hash.split("/").slice(1)) {
+    if (!/^[+]?[0-9]+$/.test(word)) break;
     const at = nodes[nodes.length - 1];
     const next = word[0] === "+" ? rest(at, Number(word.slice(1))) : at.c?.[Number(word)];
     if (next?.c === undefined) break;
@@ -255,7 +256,7 @@ addEventListener("keydown", (event) => {
     event.preventDefault();
     beside(tile, ...way)?.focus();
   }
-  if (event.key === "Escape" && tip.hidden === false && !tile?.classList.contains("tile")) return hide();
+  if (event.key === "Escape") hide();
   if (event.key === "Escape" || event.key === "Backspace") {
     const nodes = opened();
     if (nodes.length === 1) return;
@@ -263,15 +264,17 @@ addEventListener("keydown", (event) => {
     go(nodes.slice(0, -1));
   }
 });
-addEventListener("hashchange", () => {
-  const inside = map.contains(document.activeElement) || document.activeElement === document.body;
+/** Who is in the map stays there. */
+function drawAgain(inside) {
+  const back = inside || map.contains(document.activeElement);
   draw();
-  if (inside) map.querySelector(".tile")?.focus({ preventScroll: true });
-});
+  if (back) map.querySelector(".tile")?.focus({ preventScroll: true });
+}
+addEventListener("hashchange", () => drawAgain(document.activeElement === document.body));
 let width = 0, height = 0;
 new ResizeObserver(() => {
   if (map.clientWidth === width && map.clientHeight === height) return;
   [width, height] = [map.clientWidth, map.clientHeight];
-  draw();
+  drawAgain(false);
 }).observe(map);
 `;

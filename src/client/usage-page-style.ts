@@ -11,6 +11,7 @@ export const STYLE = `
     --tile-s: 30%; --tile-l: 17%; --edge-l: 38%; --inner-s: 36%; --inner-l: 27%; --tip: #f0f3f6; --tip-ink: #16191d;
   }
 }
+html { scrollbar-gutter: stable; }
 * { box-sizing: border-box; }
 body {
   margin: 0 auto; max-width: 1600px; padding: 20px clamp(12px, 2.5vw, 36px) 40px;

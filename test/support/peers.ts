@@ -24,6 +24,7 @@ export type PeerName =
   | "scs-peer"
   | "minio"
   | "python-sregistry"
+  | "chromium"
   | "script"
   | "bash"
   | "zsh"
@@ -55,6 +56,7 @@ const HOW: Readonly<Record<PeerName, string>> = {
   "oras-peer": "go build in test/interop/oras-peer",
   "scs-peer": "go build in test/interop/scs-peer",
   minio: "go install github.com/minio/minio@latest",
+  chromium: "apt-get install chromium",
   script: "apt-get install bsdutils",
   bash: "apt-get install bash bash-completion",
   zsh: "apt-get install zsh",
