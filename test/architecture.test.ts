@@ -94,7 +94,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "keyring.ts": FOUNDATION,
   "start.ts": ["version.ts", "main.ts"],
   "main.ts": [...FOUNDATION, "commands", "context.ts", "program.ts", "terminal"],
-  "index.ts": [...FOUNDATION, "client", "reference"],
+  // Besides the client the types that its outcomes hold.
+  "index.ts": [
+    ...[...FOUNDATION, "client", "reference", "cache", "image", "registry", "registry/local", "remote", "slurm"],
+  ],
 };
 
 /** package -> the one file that may name it. */

@@ -7,7 +7,6 @@ import { SregistryError } from "../errors.ts";
 import type { Services } from "./services.ts";
 
 export type { Pruned, PruneLimits } from "../cache/prune.ts";
-export type { Listed as CachedFile } from "../cache/survey.ts";
 
 type WithCache = Pick<Services, "imageCache">;
 

@@ -7,6 +7,8 @@ export type ProgressEvent = { readonly id: number; readonly label: string } & (
       readonly type: "start";
       /** Bytes; undefined where nobody knows beforehand. */
       readonly total: number | undefined;
+      /** Its reference; undefined where it is no image alone. */
+      readonly image: string | undefined;
     }
   | {
       readonly type: "at";
@@ -24,10 +26,10 @@ export type ProgressEvent = { readonly id: number; readonly label: string } & (
 export function onProgress(listener: (event: ProgressEvent) => void): Progress {
   let count = 0;
   return {
-    start(label, total) {
+    start(label, total, image) {
       count += 1;
       const from = { id: count, label };
-      listener({ ...from, type: "start", total });
+      listener({ ...from, type: "start", total, image });
       return {
         at: (offset) => listener({ ...from, type: "at", offset }),
         state: (words) => listener({ ...from, type: "state", words }),

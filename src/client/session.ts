@@ -1,4 +1,5 @@
 /** What the calls of one client share: the services under them, the way to stop them, and their common end. */
+import { setMaxListeners } from "node:events";
 import type { Call, Log, Progress } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import type { Services } from "./services.ts";
@@ -29,6 +30,8 @@ export class Session {
 
   private constructor(options: SessionOptions) {
     this.#options = options;
+    // Node warns of more than ten, and a client may have any number of calls at a time.
+    setMaxListeners(0, this.#end.signal);
   }
 
   /** @throws SregistryError CONFIG_INVALID, before anything is asked for. */
@@ -126,6 +129,7 @@ export class Session {
     }
     // Always one of its own: what listens to it goes with the call.
     const stop = AbortSignal.any(signal === undefined ? [this.#end.signal] : [signal, this.#end.signal]);
+    setMaxListeners(0, stop);
     stop.throwIfAborted();
     return { signal: stop, progress, log: this.#options.log };
   }

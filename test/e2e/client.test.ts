@@ -52,6 +52,34 @@ describe("importing the package", () => {
 });
 
 describe("a program with a client", () => {
+  it("may have any number of calls at a time, stopped by one signal, without a warning", async () => {
+    await using user = await User.create();
+    const run = await script(
+      user,
+      `
+      import { createClient } from ${JSON.stringify(INDEX)};
+      const client = await createClient();
+      const { url } = await client.serve();
+      const name = "oras://" + new URL(url).host + "/lab/tool:1";
+      await client.push(${JSON.stringify(join(FIXTURES, "tiny.sif"))}, name);
+      const twenty = Array.from({ length: 20 }, (_, index) => index);
+      const { signal } = new AbortController();
+      const pulls = await Promise.all(twenty.map((index) => client.pull(name, { output: index + ".sif", signal })));
+      console.log(new Set(pulls.map(({ outcome }) => outcome)), new Set(pulls.map(({ path }) => path)).size);
+      // Servers that nobody is at.
+      const late = AbortSignal.timeout(100);
+      const asked = twenty.map((index) => client.inspect("library://127.0.0.1:" + (index + 1) + "/a/b/c:1", { signal: late }));
+      console.log(new Set((await Promise.allSettled(asked)).map(({ reason }) => reason?.name)));
+      await client.close();
+      `,
+    );
+    expect(run).toEqual({
+      status: 0,
+      stdout: "Set(1) { 'downloaded' } 20\nSet(1) { 'TimeoutError' }\n",
+      stderr: "",
+    });
+  });
+
   it("ends by itself once the client is closed, whatever it was connected to", async () => {
     await using user = await User.create();
     await using other = await User.create();

@@ -209,7 +209,7 @@ describe("a call", () => {
     await using served = await here.client.serve();
     const name = `oras://${new URL(served.url).host}/lab/tool:1`;
     const { size } = await here.client.push(TINY, name);
-    expect(heard[0]).toEqual({ type: "start", id: 1, label: "tiny.sif", total: size });
+    expect(heard[0]).toEqual({ type: "start", id: 1, label: "tiny.sif", total: size, image: name });
     expect(heard.at(-1)).toEqual({ type: "done", id: 1, label: "tiny.sif" });
     heard.length = 0;
     await here.client.pull(name, { progress: onProgress((event) => own.push(event)) });
