@@ -5,6 +5,7 @@ import type { Call } from "../call.ts";
 import { SregistryError, systemCode } from "../errors.ts";
 import type { ImageMetadata } from "../image/metadata.ts";
 import { readImage, type SifObject } from "../image/read.ts";
+import type { Sif } from "../image/sif.ts";
 import type { SifSignature } from "../image/signature.ts";
 import type { Digest } from "../reference/digest.ts";
 import { formatReference } from "../reference/format.ts";
@@ -30,6 +31,8 @@ export interface Inspection {
   /** The pin at an OCI endpoint. */
   readonly manifest: Digest | undefined;
   readonly metadata: ImageMetadata;
+  /** RFC 3339: when the SIF was made, as it says itself; undefined where it does not, or where `objects` is. */
+  readonly created: string | undefined;
   /** As `singularity sif list` has them; undefined where only the endpoint's metadata was asked. */
   readonly objects: readonly SifObject[] | undefined;
   /** Who signed is not verified; undefined where `objects` is. */
@@ -63,7 +66,7 @@ export async function inspect(
 ): Promise<Inspection> {
   if (target.kind === "file") {
     await using reader = await fileReader(target.path);
-    const { metadata, objects, signatures } = await readImage(reader);
+    const { sif, metadata, objects, signatures } = await readImage(reader);
     const { size } = reader;
     return {
       name: target.path,
@@ -71,6 +74,7 @@ export async function inspect(
       digest: undefined,
       manifest: undefined,
       metadata,
+      created: createdTime(sif),
       objects,
       signatures,
       referrers: [],
@@ -87,10 +91,18 @@ export async function inspect(
     digest: image.digest,
     manifest: image.manifest,
     metadata: whole?.metadata ?? (await imageMetadata(services, registry, image, call)),
+    created: whole && createdTime(whole.sif),
     objects: whole?.objects,
     signatures: whole?.signatures,
     referrers: options.objects ? ((await registry.can.referrers?.(image, call)) ?? []) : [],
   };
+}
+
+function createdTime({ header: { created } }: Sif): string | undefined {
+  // A header with zeros instead of a time.
+  return created === undefined || created === 0
+    ? undefined
+    : new Date(created * 1000).toISOString().replace(".000Z", "Z");
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -8,7 +8,7 @@ import { globalFlags } from "./globals.ts";
 import { withFormat } from "./list-format.ts";
 import { emptyCollections, type ListInput, listTable } from "./list-table.ts";
 import { listUsage, type UsageInput } from "./list-usage.ts";
-import { writeMetadata } from "./metadata-text.ts";
+import { metadataText } from "./metadata-text.ts";
 import { LIST } from "./schemas/list.ts";
 import { LIST_USAGE } from "./schemas/list-usage.ts";
 import { type MetadataPart, metadataOptions, metadataParts } from "./shared.ts";
@@ -147,7 +147,7 @@ async function listDescribed(input: Input, context: Context): Promise<void> {
       continue;
     }
     await terminal.title(entry.name);
-    await writeMetadata(terminal, metadata, parts, "  ");
+    await terminal.page((look) => metadataText(metadata, parts, "  ", look));
   }
   if (flags.structured) await terminal.document({ containers, ...emptyCollections(empty) });
 }

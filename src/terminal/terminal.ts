@@ -5,6 +5,7 @@ import type { SregistryError } from "../errors.ts";
 import { redact } from "../secret.ts";
 import type { Bars } from "./bar.ts";
 import { createOutput, type Output } from "./output.ts";
+import type { Look } from "./page.ts";
 import { createProgress, type ProgressMode } from "./progress.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
 import { safeBlock, safeJson, safeText } from "./safe-text.ts";
@@ -44,8 +45,8 @@ export interface Terminal {
   line(text: string): Promise<void>;
   /** A heading of the answer: `text` in colour, where there is colour. */
   title(text: string): Promise<void>;
-  /** `name: value` with the name in bold. */
-  fact(name: string, value: string): Promise<void>;
+  /** What `make` lays out for this terminal, or for a pipe; text of others is made safe by it. */
+  page(make: (look: Look) => string): Promise<void>;
   /** Text of several lines that came from a server or an image. */
   block(text: string): Promise<void>;
   /** A screen of help, its headings in bold where there is colour. */
@@ -127,7 +128,7 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
     },
     line: (text) => answer(`${safeText(text)}\n`),
     title: (text) => answer(`${style.name(safeText(text))}\n`),
-    fact: (name, value) => answer(`${style.bold(`${safeText(name)}:`)} ${safeText(value)}`.trimEnd().concat("\n")),
+    page: (make) => answer(make({ style, room: out.room })),
     block: (text) => answer(`${safeBlock(text).replace(/\n+$/, "")}\n`),
     screen: (text) => answer(text.replace(HEADING, (heading) => style.bold(heading))),
     document: (document) => writeDocument(out, { schemaVersion: JSON_SCHEMA_VERSION, ...document }, options.render),

@@ -33,6 +33,7 @@ export const INSPECT = answer({
     digest: optional(DIGEST),
     manifest: optional(text("digest of its manifest, at an OCI registry", { form: "digest" })),
     metadata: METADATA,
+    created: optional(text("when the SIF was made, as it says itself", { form: "time" })),
     objects: optional(list("the objects of the SIF", OBJECT)),
     signatures: optional(list("its signatures", SIGNATURE)),
     referrers: ATTACHED,
