@@ -106,6 +106,12 @@ _sregistry_argument() {
     "collection@0 ") choices="create" ;;
     "completion@0 ") choices="bash zsh fish" ;;
     "help@0 ") choices="pull push list search inspect get copy tag labels delete bcast cache login logout remote serve collection completion version flags names environment formatting exit" ;;
+    "help@1 cache") choices="path list verify prune clean" ;;
+    "help@1 remote") choices="add list use remove login logout status get-login-password" ;;
+    "help@1 serve") choices="user freeze unfreeze" ;;
+    "help@2 serve user") choices="add list remove" ;;
+    "help@1 collection") choices="create" ;;
+    "help@1 completion") choices="bash zsh fish" ;;
   esac
 }
 

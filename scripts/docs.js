@@ -20,6 +20,7 @@ async function definitions() {
       contents: `
         export { GLOBAL_OPTIONS } from "./src/commands/globals.ts";
         export { variablesOf } from "./src/commands/verb.ts";
+        export { VARIABLES } from "./src/commands/help/environment.ts";
         export { VERBS } from "./src/commands/index.ts";
         export { SHELLS } from "./src/commands/completion.ts";
         export { programModel } from "./src/commands/completion/model.ts";
@@ -73,6 +74,7 @@ async function documents() {
     globals: GLOBAL_OPTIONS,
     exits: exitStatuses(more),
     variablesOf,
+    variables: more.VARIABLES,
   });
   for (const [name, text] of pages) files.set(`man/${name}`, text);
   for (const [name, schema] of schemaFiles(verbs, more)) {

@@ -7,7 +7,7 @@ import { bold, item, literal, roff, section, spelled } from "./roff.js";
  * @typedef {import("../src/commands/completion/model.ts").LoadedVerb} LoadedVerb
  * @typedef {LoadedVerb & { group: string }} Verb
  * @typedef {{ status: number, meaning: string, codes: readonly string[] }} Status
- * @typedef {{ version: string, date: string, verbs: readonly Verb[], globals: readonly OptionSpec[], exits: readonly Status[], variablesOf: (spec: OptionSpec) => readonly string[] }} Program
+ * @typedef {{ version: string, date: string, verbs: readonly Verb[], globals: readonly OptionSpec[], exits: readonly Status[], variablesOf: (spec: OptionSpec) => readonly string[], variables: readonly { term: string, says: string }[] }} Program
  */
 
 /** @param {Program} program @returns {Map<string, string>} file name -> text */
@@ -62,11 +62,7 @@ function programPage(program) {
         "A flag goes before SREGISTRY_*, that before APPTAINER_* and SINGULARITY_*, and all before configuration files.",
       ),
       ...environmentItems(program.globals, program),
-      item(`${bold("SREGISTRY_USERNAME")}, ${bold("SREGISTRY_PASSWORD")}`, "A login for the host that is named."),
-      item(bold("SREGISTRY_CACHEDIR"), "Directory of the image cache; pulls to a file then go through it."),
-      item(bold("SREGISTRY_CACHE_LOOKASIDE"), "Read-only directories of images, with colons between them."),
-      item(bold("NO_COLOR"), "No colour."),
-      item(`${bold("HTTP_PROXY")}, ${bold("HTTPS_PROXY")}, ${bold("NO_PROXY")}`, "Proxies."),
+      ...program.variables.map(({ term, says }) => item(term.split(", ").map(bold).join(", "), sentence(says))),
     ]),
     ...section("FILES", [
       item(roff("~/.config/sregistry/config.yaml"), "The user's configuration (XDG_CONFIG_HOME)."),

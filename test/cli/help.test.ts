@@ -1,10 +1,14 @@
 /** Every screen of help, as somebody with a terminal of 80 columns sees it. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { actionsOf } from "../../src/commands/actions.ts";
+import { GLOBAL_OPTIONS } from "../../src/commands/globals.ts";
 import { helpText } from "../../src/commands/help/help.ts";
 import { FIRST_STEPS } from "../../src/commands/help/screens.ts";
 import { TOPICS } from "../../src/commands/help/topics.ts";
 import { VERBS } from "../../src/commands/index.ts";
+import { variablesOf } from "../../src/commands/verb.ts";
 import { parseProgram } from "../../src/program.ts";
 
 const ROOT = `One client for every place where Singularity and Apptainer images live.
@@ -104,6 +108,31 @@ describe("an example", () => {
   // A digest that is cut short for the reader.
   it.each(examples.map((command) => command.replace("4f1e...", "4f1e".repeat(16))))("%s", async (command) => {
     await expect(program(ownWords(command))).resolves.toBeDefined();
+  });
+});
+
+describe("sregistry help environment", () => {
+  /** Of verbs' own flags, which their man pages name; of Slurm; of the place where the program runs. */
+  const elsewhere = new Set([
+    ...loaded.flatMap(({ verb }) => verb.options.flatMap(variablesOf)),
+    ...GLOBAL_OPTIONS.flatMap(variablesOf),
+    ...["HOME", "TERM", "XDG_RUNTIME_DIR"],
+  ]);
+  /** Told by a pattern: the others of a family. */
+  const family = /^(?:SLURM|(?:SREGISTRY_REGISTRY|APPTAINER_DOCKER|SINGULARITY_DOCKER|DOCKER)_(?!CONFIG))/;
+
+  it("tells every variable that is read", async () => {
+    const folder = join(import.meta.dirname, "../../src");
+    const sources = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+    const read = sources.flatMap((name) => {
+      const text = readFileSync(join(folder, name), "utf8");
+      const named = /"((?:SREGISTRY|SINGULARITY|APPTAINER|DOCKER|XDG|SLURM)_[A-Z_]+)"|\benv\["([A-Z_]+)"\]/g;
+      return [...text.matchAll(named)].map((match) => match[1] ?? match[2] ?? "");
+    });
+    const told = await help(["environment"]);
+    const untold = new Set(read.filter((name) => !elsewhere.has(name) && !family.test(name) && !told.includes(name)));
+    expect(read.length).toBeGreaterThan(30);
+    expect([...untold]).toEqual([]);
   });
 });
 

@@ -41,6 +41,8 @@ const LINES = [
   ["sregistry serve us", "sregistry serve user |"],
   ["sregistry serve user a", "sregistry serve user add |"],
   ["sregistry help coll", "sregistry help collection |"],
+  ["sregistry help env", "sregistry help environment |"],
+  ["sregistry help remote stat", "sregistry help remote status |"],
   ["sregistry pull --fro", "sregistry pull --from-file |"],
   ["sregistry pull --progress pl", "sregistry pull --progress plain |"],
   ["sregistry pull --progress=pl", "sregistry pull --progress=plain |"],

@@ -1,4 +1,5 @@
 /** What the verbs' definitions say that a shell needs: flags, their values, and what stands where. */
+import { actionsOf } from "../actions.ts";
 import { GLOBAL_OPTIONS } from "../globals.ts";
 import { TOPICS } from "../help/topics.ts";
 import type { ActionSpec, AnyVerb, ArgumentSpec, OptionSpec, WordKind } from "../verb.ts";
@@ -78,11 +79,19 @@ export function programModel(verbs: readonly LoadedVerb[]): ProgramModel {
     name: "help",
     summary: "print the help of a verb, or on a topic",
     flags: [],
-    actions: [...verbs, ...TOPICS].map(({ name, summary }) => ({ name, description: summary })),
+    actions: [
+      ...[...verbs, ...TOPICS].map(({ name, summary }) => ({ name, description: summary })),
+      ...verbs.flatMap(helpActions),
+    ],
     takes: [],
     repeats: false,
   };
   return { globals: [...GLOBAL_OPTIONS.map(flagModel), HELP, version], verbs: [...verbs.map(verbModel), help] };
+}
+
+/** `help remote add` */
+function helpActions({ name, verb }: LoadedVerb): readonly ActionSpec[] {
+  return actionsOf(verb).map((action) => ({ name: `${name} ${action.name}`, description: action.description }));
 }
 
 /** `<file>`, `[reference...]` -> the word alone. */

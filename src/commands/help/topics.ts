@@ -86,7 +86,7 @@ function namesScreen(columns: number): string {
 function environmentScreen(columns: number): string {
   return new Screen(columns)
     .text(
-      "Every flag of sregistry help flags has a variable: --registry is SREGISTRY_REGISTRY, --ca-file SREGISTRY_CA_FILE. " +
+      "A flag has a variable: --registry is SREGISTRY_REGISTRY, --ca-file SREGISTRY_CA_FILE; man sregistry-VERB names a verb's. " +
         "A switch is 1 or 0, several values have commas between them. A flag goes before its variable, SREGISTRY_* before " +
         "APPTAINER_* and SINGULARITY_*, and all of them before config.yaml.",
     )
