@@ -25,6 +25,8 @@ export type {
   LoginOptions,
   LoginOutcome,
   PlannedPush,
+  PullAllOptions,
+  PulledEntry,
   PullOptions,
   PushOptions,
   RegistryHandle,

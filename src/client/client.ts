@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { resolve as resolvePath } from "node:path";
 import { type Call, silentLog, silentProgress } from "../call.ts";
+import { formatReference } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { type Pattern, parsePattern } from "../reference/pattern.ts";
@@ -16,13 +17,23 @@ import { parseDestination, parseRepository } from "./copy-names.ts";
 import { planRemoval, remove } from "./delete.ts";
 import { get } from "./get.ts";
 import { inspect, inspectTarget } from "./inspect.ts";
-import type { Client, ClientOptions, DescribedEntry, PushOptions, RegistryHandle, ServeOptions } from "./interface.ts";
+import type {
+  Client,
+  ClientOptions,
+  DescribedEntry,
+  PullAllOptions,
+  PulledEntry,
+  PushOptions,
+  RegistryHandle,
+  ServeOptions,
+} from "./interface.ts";
 import { labels } from "./labels.ts";
 import { describeOne, list, listAll } from "./list.ts";
 import { DEFAULT_COLUMNS, type ListRow, parseSort } from "./list-columns.ts";
 import { listRows } from "./list-rows.ts";
 import { hostOf, login, logout, passwordOf } from "./login.ts";
 import { pull } from "./pull.ts";
+import { pullAll } from "./pull-all.ts";
 import { type PushInput, planPush, push } from "./push.ts";
 import { endpointPattern, search } from "./search.ts";
 import { serve } from "./serve.ts";
@@ -54,6 +65,7 @@ export async function createClient(options: ClientOptions = {}): Promise<Client>
   return {
     pull: (name, input = {}) =>
       session.run(input, (services, call) => pull(services, { ...input, reference: parseReference(name) }, call)),
+    pullAll: (names, input = {}) => session.run(input, (services, call) => pulledAll(services, names, input, call)),
     push: (file, name, input = {}) =>
       session.run(input, (services, call) => push(services, pushInput(file, name, input), call)),
     planPush: (file, name, input = {}) =>
@@ -133,6 +145,20 @@ function parsedTags(tags: readonly string[] | undefined): { readonly tags?: read
 
 function pushInput(file: string, name: string, { tags, ...input }: PushOptions): PushInput {
   return { ...input, ...parsedTags(tags), file, reference: parseReference(name) };
+}
+
+async function pulledAll(
+  services: Services,
+  names: readonly string[],
+  options: PullAllOptions,
+  call: Call,
+): Promise<readonly PulledEntry[]> {
+  const inputs = names.map((name) => ({ ...options, reference: parseReference(name) }));
+  const entries: PulledEntry[] = [];
+  await pullAll(services, inputs, call, async ({ input, ...ended }) => {
+    entries.push({ reference: formatReference(input.reference), ...ended });
+  });
+  return entries;
 }
 
 async function* rowsAlone(rows: ReturnType<typeof listRows>): AsyncGenerator<ListRow> {

@@ -1,5 +1,6 @@
 /** What `createClient` gives, and takes: names as text, as on the command line; typed outcomes. */
 import type { Log, Progress } from "../call.ts";
+import type { SregistryError } from "../errors.ts";
 import type { RemoteStatus } from "./accounts.ts";
 import type { BcastInput, BcastOutcome } from "./bcast.ts";
 import type { CacheCheck, CacheListing, Pruned, PruneLimits } from "./cache-care.ts";
@@ -36,6 +37,14 @@ export interface ClientOptions extends Omit<ServiceFlags, "libraryTyped"> {
 type Named = "reference" | "file" | "tags";
 
 export interface PullOptions extends Omit<PullInput, Named>, CallOptions {}
+
+/** For several, each of which has a file name of its own. */
+export interface PullAllOptions extends Omit<PullOptions, "output"> {}
+
+/** How one of several pulls ended. */
+export type PulledEntry =
+  | { readonly reference: string; readonly outcome: PullOutcome; readonly failed: undefined }
+  | { readonly reference: string; readonly outcome: undefined; readonly failed: SregistryError };
 
 export interface PushOptions extends Omit<PushInput, Named>, CallOptions {
   /** Every tag to set instead of the reference's own. */
@@ -203,6 +212,11 @@ export interface StoreClient {
 export interface Client extends AsyncDisposable {
   /** To a file, verified and resumable. @throws SregistryError NOT_FOUND, CONFLICT for a file with other contents, INTEGRITY, ... */
   pull(reference: string, options?: PullOptions): Promise<PullOutcome>;
+  /**
+   * Several, a few at a time; in their order. One that fails does not stop the others.
+   * @throws SregistryError USAGE, before anything is fetched, when two would be one file.
+   */
+  pullAll(references: readonly string[], options?: PullAllOptions): Promise<readonly PulledEntry[]>;
   /** Sends a file and sets its tags. @throws SregistryError IMAGE_INVALID for what is no SIF. */
   push(file: string, reference: string, options?: PushOptions): Promise<PushOutcome>;
   /** What `push` would do; no request is made but to find out where names without scheme belong. */

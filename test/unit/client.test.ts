@@ -74,6 +74,11 @@ describe("a client", () => {
     const pulled = await client.pull(`${lab}:stable`, { output: "tool.sif" });
     expect(pulled).toMatchObject({ path: join(home, "tool.sif"), digest: pushed.digest, outcome: "downloaded" });
     expect(await readFile(pulled.path)).toEqual(await readFile(TINY));
+    expect(await client.pullAll([`${lab}:1`, `${lab}:none`, `${lab}:latest`])).toMatchObject([
+      { reference: `${lab}:1`, outcome: { path: join(home, "tool_1.sif") }, failed: undefined },
+      { reference: `${lab}:none`, outcome: undefined, failed: { code: "NOT_FOUND" } },
+      { reference: `${lab}:latest`, outcome: { path: join(home, "tool_latest.sif") } },
+    ]);
     expect(await client.copy(`${lab}:1.0`, "local://copied/tool")).toMatchObject({ outcome: "copied" });
     expect(
       (await all(client.copyAll(lab, "local://copied/all", { tags: ["1", "1.0"] }))).map(({ tag }) => tag),
