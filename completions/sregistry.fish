@@ -194,11 +194,11 @@ complete -c sregistry -n '__sregistry_at push 0' -F
 complete -c sregistry -n '__sregistry_at push 1' -a '(__sregistry_find reference)'
 
 # list
-complete -c sregistry -n '__sregistry_in list' -s e -l env -d 'environment'
-complete -c sregistry -n '__sregistry_in list' -s r -l runscript -d 'runscript'
-complete -c sregistry -n '__sregistry_in list' -s t -l test -d 'test'
-complete -c sregistry -n '__sregistry_in list' -s d -l deffile -d 'definition file'
-complete -c sregistry -n '__sregistry_in list' -s l -l labels -d 'labels'
+complete -c sregistry -n '__sregistry_in list' -s e -l env -d 'show the environment'
+complete -c sregistry -n '__sregistry_in list' -s r -l runscript -d 'show the runscript'
+complete -c sregistry -n '__sregistry_in list' -s t -l test -d 'show the test'
+complete -c sregistry -n '__sregistry_in list' -s d -l deffile -d 'show the definition file'
+complete -c sregistry -n '__sregistry_in list' -s l -l labels -d 'show the labels'
 complete -c sregistry -n '__sregistry_in list' -l columns -x -d 'what to tell of each, with commas between: name, size, arch, created, digest, reference, registry, collection, container, tag, manifest, format, signed'
 complete -c sregistry -n '__sregistry_in list' -l sort -x -d 'by name, size, created, ...; -size: the largest first'
 complete -c sregistry -n '__sregistry_in list' -l limit -x -d 'no more than so many; nothing is asked for the rest'
@@ -213,11 +213,11 @@ complete -c sregistry -n '__sregistry_in search' -l signed -d 'only signed image
 complete -c sregistry -n '__sregistry_at search 1' -a '(__sregistry_find endpoint)'
 
 # inspect
-complete -c sregistry -n '__sregistry_in inspect' -s e -l env -d 'environment'
-complete -c sregistry -n '__sregistry_in inspect' -s r -l runscript -d 'runscript'
-complete -c sregistry -n '__sregistry_in inspect' -s t -l test -d 'test'
-complete -c sregistry -n '__sregistry_in inspect' -s d -l deffile -d 'definition file'
-complete -c sregistry -n '__sregistry_in inspect' -s l -l labels -d 'labels'
+complete -c sregistry -n '__sregistry_in inspect' -s e -l env -d 'show the environment'
+complete -c sregistry -n '__sregistry_in inspect' -s r -l runscript -d 'show the runscript'
+complete -c sregistry -n '__sregistry_in inspect' -s t -l test -d 'show the test'
+complete -c sregistry -n '__sregistry_in inspect' -s d -l deffile -d 'show the definition file'
+complete -c sregistry -n '__sregistry_in inspect' -s l -l labels -d 'show the labels'
 complete -c sregistry -n '__sregistry_in inspect' -l arch -x -a 'amd64 arm64 arm 386 ppc64le riscv64 s390x' -d 'which one, where a name stands for several: amd64, arm64, ...'
 complete -c sregistry -n '__sregistry_at inspect 0' -F -a '(__sregistry_find image)'
 

@@ -14,11 +14,11 @@ export const ARCHITECTURE_OPTION: OptionSpec = {
 export function metadataOptions(verb: "list" | "inspect"): readonly OptionSpec[] {
   const variable = (part: string): string => `SREGISTRY_${verb.toUpperCase()}_${part}`;
   return [
-    { flags: "-e, --env", description: "environment", variable: variable("ENV") },
-    { flags: "-r, --runscript", description: "runscript", variable: variable("RUNSCRIPT") },
-    { flags: "-t, --test", description: "test", variable: variable("TEST") },
-    { flags: "-d, --deffile", description: "definition file", variable: variable("DEFFILE") },
-    { flags: "-l, --labels", description: "labels", variable: variable("LABELS") },
+    { flags: "-e, --env", description: "show the environment", variable: variable("ENV") },
+    { flags: "-r, --runscript", description: "show the runscript", variable: variable("RUNSCRIPT") },
+    { flags: "-t, --test", description: "show the test", variable: variable("TEST") },
+    { flags: "-d, --deffile", description: "show the definition file", variable: variable("DEFFILE") },
+    { flags: "-l, --labels", description: "show the labels", variable: variable("LABELS") },
     ...OLD_SPELLINGS,
   ];
 }

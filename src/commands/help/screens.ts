@@ -57,7 +57,7 @@ export function verbScreen({ name, summary }: VerbEntry, verb: AnyVerb, columns:
     .rows("Flags", flagRows(verb.options))
     .examples("Examples", verb.examples.map(exampleRow))
     .text(
-      `${actions.some(({ usage }) => usage !== undefined) ? `Help on an action: sregistry help ${name} ACTION\n` : ""}${FURTHER}`,
+      `${actions.some(({ usage }) => usage !== undefined) ? `Help on an action: sregistry help ${name} ACTION\n` : ""}${further(verb)}`,
     )
     .toString();
 }
@@ -79,11 +79,15 @@ export function actionScreen(entry: VerbEntry, verb: AnyVerb, action: ActionSpec
     .text(sentence(action.description))
     .rows("Flags", flags)
     .examples("Examples", examples.map(exampleRow))
-    .text(`All actions: sregistry help ${entry.name}\n${FURTHER}`)
+    .text(`All actions: sregistry help ${entry.name}\n${further(verb)}`)
     .toString();
 }
 
-const FURTHER = "Flags that every verb takes: sregistry help flags";
+/** Where the rest is told. */
+function further(verb: AnyVerb): string {
+  const names = verb.arguments.some(({ name }) => /reference|pattern|image|source/.test(name));
+  return `Flags that every verb takes: sregistry help flags${names ? "; names: sregistry help names" : ""}`;
+}
 
 function actionRow({ name, usage = "", description }: ActionSpec): Row {
   return { term: `${name} ${usage}`.trimEnd(), says: description };
