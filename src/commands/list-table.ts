@@ -1,4 +1,6 @@
 /** `list` without metadata: names, or what the columns tell, for people, scripts and programs. */
+
+import type { Call } from "../call.ts";
 import type { EmptyCollection, ListEntry } from "../client/list.ts";
 import { DEFAULT_COLUMNS, type ListColumn, type ListDocument, type ListRow } from "../client/list-columns.ts";
 import { chosenEntries, type ListedImage, type ListQuery, listRows, rowKey } from "../client/list-rows.ts";
@@ -22,8 +24,15 @@ export async function listTable(input: ListInput, context: Context): Promise<voi
   if (flags.structured) return terminal.document({ ...(await document(rows(input.columns ?? ["name"]))) });
   const { columns } = input;
   if (columns !== undefined) return terminal.table(columns.map(asked), cells(rows(columns), columns));
-  if (!terminal.out.isTerminal) return terminal.table(["NAME"], cells(rows(["name"]), ["name"]));
+  if (!terminal.out.isTerminal) return terminal.table(["NAME"], names(services, input, call));
   return listForPeople(input, services, context);
+}
+
+/** Nothing is made of an entry but its line: there may be many thousands. */
+async function* names(services: Services, input: ListInput, call: Call): AsyncGenerator<readonly Cell[]> {
+  if (input.sort === undefined || input.sort.column === "name") {
+    for await (const { name } of chosenEntries(services, input, call)) yield [name];
+  } else yield* cells(listRows(services, { ...input, columns: ["name"] }, call), ["name"]);
 }
 
 /** The usual columns, while that is no wait; of a long list the names alone. */

@@ -7,7 +7,7 @@ import { parsePattern } from "../reference/pattern.ts";
 import { globalFlags } from "./globals.ts";
 import { withFormat } from "./list-format.ts";
 import { emptyCollections, type ListInput, listTable } from "./list-table.ts";
-import { listUsage, type UsageInput } from "./list-usage.ts";
+import type { UsageInput } from "./list-usage.ts";
 import { metadataText } from "./metadata-text.ts";
 import { LIST } from "./schemas/list.ts";
 import { LIST_USAGE } from "./schemas/list-usage.ts";
@@ -68,8 +68,8 @@ export const list = defineVerb<Input>({
       globalFlags(flags).format,
     );
   },
-  run(input, context) {
-    if (input.usage) return listUsage(input, context);
+  async run(input, context) {
+    if (input.usage) return (await import("./list-usage.ts")).listUsage(input, context);
     return input.parts.length === 0 ? listTable(input, context) : listDescribed(input, context);
   },
 });
