@@ -60,13 +60,16 @@ export const list = defineVerb<Input>({
   answer: ({ usage, html }) => (!usage ? LIST : html === "-" ? undefined : LIST_USAGE),
   parse(words, flags) {
     const pattern = parsePattern(words[0]);
+    const { structured, format } = globalFlags(flags);
     const page = { usage: asksUsage(flags), html: flags.text("html"), force: flags.on("force") };
+    if (page.usage && page.html === "-" && structured) {
+      throw new SregistryError("USAGE", "a page and a document both want standard output", {
+        hint: "name a file for the page: --html usage.html",
+      });
+    }
     if (page.usage) return { pattern, parts: [], ...page };
     const parts = metadataParts(flags);
-    return withFormat(
-      checked({ pattern, parts, ...page, ...tableInput(flags, parts.length > 0) }),
-      globalFlags(flags).format,
-    );
+    return withFormat(checked({ pattern, parts, ...page, ...tableInput(flags, parts.length > 0) }), format);
   },
   async run(input, context) {
     if (input.usage) return (await import("./list-usage.ts")).listUsage(input, context);

@@ -137,6 +137,11 @@ describe("what is wrong", () => {
       "--usage counts all images together, and --limit is for single ones",
       "leave one of the two out; the largest images: sregistry list --sort -size --limit 10",
     ],
+    [
+      ["--html", "-", "--format", "{{.name}}"],
+      "a page and a document both want standard output",
+      "name a file for the page: --html usage.html",
+    ],
   ])("%j", async (words, message, hint) => {
     const { status, stderr } = await user.run(["list", ...words]);
     expect({ status, stderr }).toEqual({ status: 2, stderr: `error: ${message}\nhint: ${hint}\n` });
