@@ -22,6 +22,8 @@ describe("importing the package", () => {
       `
       import v8 from "node:v8";
       import { syncBuiltinESMExports } from "node:module";
+      // Node 22 and 24 load their fetch with it, which asks for FORCE_COLOR and leaves two globals: theirs, not the package's.
+      import "node:http";
       const seen = [];
       // NODE_* are Node's own questions, on the way to any module.
       const watched = (name) => typeof name === "string" && !/^NODE_|^WATCH_/.test(name);
