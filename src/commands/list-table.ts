@@ -16,6 +16,8 @@ export interface ListInput extends Omit<ListQuery, "columns"> {
 
 /** Images that a terminal asks of unasked: a table is waited for as a whole. */
 const ASKED_UNASKED = 500;
+/** Images that somebody waits for, at a registry that is far away. */
+const WORTH_A_WORD = 100;
 
 export async function listTable(input: ListInput, context: Context): Promise<void> {
   const { flags, terminal } = context;
@@ -41,6 +43,7 @@ async function listForPeople(input: ListInput, services: Services, context: Cont
   const entries: (ListEntry | EmptyCollection)[] = [];
   for await (const entry of chosenEntries(services, input, call)) entries.push(entry);
   const many = entries.length > ASKED_UNASKED;
+  if (!many && entries.length > WORTH_A_WORD) call.log.info(`looking at ${entries.length} images`);
   const columns = many ? ["name" as const] : DEFAULT_COLUMNS;
   const rows = listRows(services, { ...input, columns }, call, each(entries));
   await context.terminal.table(
@@ -48,9 +51,8 @@ async function listForPeople(input: ListInput, services: Services, context: Cont
     cells(rows, columns),
   );
   if (many) {
-    call.log.info(
-      `${entries.length} images: more than names of them all with --columns name,size; of some with --limit`,
-    );
+    const count = entries.length.toLocaleString("en");
+    call.log.info(`names alone of ${count} images: --limit 100 tells more of the first, --columns name,size of all`);
   }
 }
 
