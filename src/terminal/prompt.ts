@@ -33,11 +33,11 @@ export function createPrompt({ possible, input, output, signal }: PromptOptions)
     const module = inquirer.createPromptModule({
       input: input as NodeJS.ReadStream,
       output: output as NodeJS.WriteStream,
-    });
-    const answers = await abortable(
-      module([{ type: kind, name: "answer", message, ...theme, ...more }] as Parameters<typeof module>[0]),
+      // Whatever stops the program takes the question away too: one that is left would keep the process waiting for its answer.
       signal,
-    );
+    });
+    const questions = [{ type: kind, name: "answer", message, ...theme, ...more }] as Parameters<typeof module>[0];
+    const answers = await stoppable(module(questions), signal);
     return (answers as { answer: T }).answer;
   };
   return {
@@ -72,17 +72,14 @@ function plainQuestion(question: string): { readonly message: string; readonly t
   return { message: rest.join(" "), theme: { theme: { prefix, style } } };
 }
 
-/** inquirer rejects with ExitPromptError on Ctrl-C, and does not know our signal. */
-async function abortable<T>(question: Promise<T>, signal: AbortSignal): Promise<T> {
+/** inquirer rejects with errors of its own: on Ctrl-C, which it takes for itself, and when our signal says so. */
+async function stoppable<T>(question: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
-    return await new Promise<T>((resolve, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      question.then(resolve, reject);
-    });
+    return await question;
   } catch (error) {
-    if (error instanceof Error && error.name === "ExitPromptError") {
-      throw new SregistryError("INTERRUPTED", "interrupted", { cause: error });
-    }
-    throw error;
+    if (!(error instanceof Error)) throw error;
+    if (error.name === "AbortPromptError") throw signal.reason;
+    if (error.name !== "ExitPromptError") throw error;
+    throw new SregistryError("INTERRUPTED", "interrupted", { cause: error });
   }
 }

@@ -262,3 +262,44 @@ describe("a question with yes or no", () => {
     expect(stderr.text).not.toContain("maybeno");
   });
 });
+
+describe("a question", () => {
+  function asked() {
+    const stderr = collector(true);
+    Object.assign(stderr, { end: () => stderr });
+    const input = Object.assign(new PassThrough(), { isTTY: true });
+    const stop = new AbortController();
+    const prompt = createPrompt({ possible: true, input, output: stderr, signal: stop.signal });
+    const shown = (text: string) => vi.waitFor(() => expect(stderr.text).toContain(text));
+    return { stderr, input, stop, prompt, shown };
+  }
+
+  it("does not show a password", async () => {
+    const { stderr, input, prompt, shown } = asked();
+    const answer = prompt.password("Password of vanessa:", "--password-stdin");
+    await shown("Password of vanessa:");
+    input.write("s3cret\r");
+    expect(await answer).toBe("s3cret");
+    expect(stderr.text).not.toContain("s3cret");
+  });
+
+  it("is ended by Ctrl-C, in a line of its own", async () => {
+    const { stderr, input, prompt, shown } = asked();
+    const answer = prompt.text("User name:", "--username");
+    await shown("User name:");
+    input.write("\u0003");
+    await expect(answer).rejects.toMatchObject({ code: "INTERRUPTED", exitStatus: 130 });
+    expect(stderr.text).toMatch(/\n(\u001b\[\?25h)?$/);
+  });
+
+  it("does not outlive what stops the program, as SIGTERM and --timeout do", async () => {
+    const { stderr, input, stop, prompt, shown } = asked();
+    const answer = prompt.text("User name:", "--username");
+    await shown("User name:");
+    stop.abort(new SregistryError("TERMINATED", "terminated"));
+    await expect(answer).rejects.toMatchObject({ code: "TERMINATED" });
+    expect(stderr.text).toMatch(/\n(\u001b\[\?25h)?$/);
+    // Nothing waits for an answer any more.
+    expect(input.listenerCount("keypress")).toBe(0);
+  });
+});
