@@ -101,7 +101,8 @@ class Drawing {
         show({ offset, words: "" });
       },
       state: (words) => show({ words: safeText(words) }),
-      done: () => end({ phase: "done", words: doneWords(rate.moved, clock() - began) }),
+      // Who waited for another process has not seen its last bytes.
+      done: () => end({ phase: "done", offset: total ?? state.offset, words: doneWords(rate.moved, clock() - began) }),
       fail: () => end({ phase: "failed", words: "stopped" }),
     };
   }

@@ -74,7 +74,7 @@ function plainTask({ label, total, clock, say }: TaskSeed): Task {
     done() {
       const seconds = (clock() - began) / 1000;
       const speed = rate.moved > 0 && seconds > 0 ? ` (${formatRate(rate.moved / seconds)})` : "";
-      say(`${name}: done, ${formatSize(offset)} in ${formatDuration(seconds)}${speed}`);
+      say(`${name}: done, ${formatSize(total ?? offset)} in ${formatDuration(seconds)}${speed}`);
     },
     fail() {
       say(`${name}: stopped at ${formatSize(offset)}`);

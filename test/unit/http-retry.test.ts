@@ -36,6 +36,20 @@ describe("waiting", () => {
     expect(bounds).toEqual([500, 1000, 2000, 4000, 30_000, 30_000]);
   });
 
+  test("is told in words when it takes a second or more", async () => {
+    const said: string[] = [];
+    const { made } = policy({ waiting: (words) => void said.push(words), limits: { base: 999 } });
+    await made.next(lost());
+    await made.next(lost());
+    await made.next(new SregistryError("SERVER_ERROR", "overloaded", { status: 503, retryAfter: 5_000 }));
+    await made.next(new SregistryError("TIMEOUT", "no answer from reg.example"));
+    expect(said).toEqual([
+      "waiting 2 s, then trying again (connection lost)",
+      "waiting 5 s, then trying again (503)",
+      "waiting 8 s, then trying again (no answer)",
+    ]);
+  });
+
   test("is fully jittered", () => {
     fc.assert(
       fc.property(
