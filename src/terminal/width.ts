@@ -2,11 +2,6 @@
 
 const ELLIPSIS = "…";
 const PRINTABLE_ASCII = /^[\u0020-\u007e]*$/;
-/** Combining marks, the later parts of a Korean syllable, and what joins or varies its neighbours. */
-const NO_CELL = /^(?:\p{Mark}|[\u1160-\u11ff\u200b-\u200d\u2060\ufeff])$/u;
-/** Emoji drawn as pictures: by themselves, by a variation selector, or as a flag of two letters. */
-const PICTURE = /\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|[\u{1f1e6}-\u{1f1ff}]{2}/u;
-
 /** Wide and fullwidth ranges of Unicode's EastAsianWidth.txt, first and last, without the emoji. */
 const WIDE: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
@@ -69,11 +64,22 @@ function graphemes(text: string): readonly string[] {
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
+/** The expressions are in functions: reading these classes takes V8 10 ms, and most lists are ASCII. */
 function cells(grapheme: string): number {
-  if (PICTURE.test(grapheme)) return 2;
+  if (isPicture(grapheme)) return 2;
   let sum = 0;
-  for (const character of grapheme) if (!NO_CELL.test(character)) sum += isWide(character) ? 2 : 1;
+  for (const character of grapheme) if (!takesNoCell(character)) sum += isWide(character) ? 2 : 1;
   return sum;
+}
+
+/** Emoji drawn as pictures: by themselves, by a variation selector, or as a flag of two letters. */
+function isPicture(grapheme: string): boolean {
+  return /\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|[\u{1f1e6}-\u{1f1ff}]{2}/u.test(grapheme);
+}
+
+/** Combining marks, the later parts of a Korean syllable, and what joins or varies its neighbours. */
+function takesNoCell(character: string): boolean {
+  return /^(?:\p{Mark}|[\u1160-\u11ff\u200b-\u200d\u2060\ufeff])$/u.test(character);
 }
 
 function isWide(character: string): boolean {
