@@ -43,7 +43,7 @@ export interface Cluster extends AsyncDisposable {
   submit(words: readonly string[], script: string, env: Readonly<Record<string, string>>): Promise<Job>;
   /** Submits a file from its directory, as it is written. What it writes is in `slurm-ID.out` there. Its id. */
   submitFile(file: string, env: Readonly<Record<string, string>>): Promise<string>;
-  /** Resolves when nothing of a job, or of an array's, is in the queue any more. */
+  /** Resolves when a job, or every task of an array, has ended and will not begin again. */
   gone(id: string): Promise<void>;
   /** Runs one of Slurm's programs. */
   slurm(program: string, ...words: readonly string[]): Promise<string>;
@@ -87,7 +87,9 @@ export async function startCluster(diskMib: number): Promise<Cluster> {
   }
 
   async function gone(id: string): Promise<void> {
-    while ((await slurm("squeue", "-h", "-j", id)) !== "") await sleep(100);
+    // squeue leaves a job out while it is on its way back into the queue.
+    const left = (line: string) => !/ JobState=(?:COMPLETED|FAILED|CANCELLED|TIMEOUT) /.test(line);
+    while ((await slurm("scontrol", "show", "job", "-o", id)).trim().split("\n").some(left)) await sleep(100);
   }
 
   function job(id: string): Job {
@@ -167,6 +169,8 @@ async function configuration(at: (...names: readonly string[]) => string): Promi
     "JobAcctGatherType=jobacct_gather/none",
     "SelectType=select/cons_tres",
     "SelectTypeParameters=CR_CPU",
+    // A job whose time has come is looked for every second, not every half minute.
+    "SchedulerParameters=sched_interval=1,bf_interval=1",
     "SlurmdParameters=config_overrides",
     "MpiDefault=none",
     "SwitchType=switch/none",
