@@ -10,6 +10,7 @@ import { abortError } from "../http/network-error.ts";
 import type { RetryLimits } from "../http/retry-policy.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
+import { formatPart } from "../units.ts";
 import type { DigestMemo } from "./digest-memo.ts";
 import { isSystemError, present } from "./disk.ts";
 import { DownloadRun, isResumable } from "./download-run.ts";
@@ -157,6 +158,6 @@ async function keep({ image, target, call }: Download, partial: PartialFile): Pr
   const kept = await leave(partial, call.log);
   if (kept === 0) return;
   call.log.info(
-    `${basename(target)}: ${kept} of ${image.size} bytes are kept beside it; the same command goes on from there`,
+    `${basename(target)}: ${formatPart(kept, image.size ?? kept)} are kept; the same command goes on from there`,
   );
 }

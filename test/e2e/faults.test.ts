@@ -5,6 +5,7 @@ import { Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { formatPart } from "../../src/units.ts";
 import { BLOB, madeImage } from "../support/download.ts";
 import { type Fault, type Faults, redirectTo, reply, startFaults, wrongByte } from "../support/faults.ts";
 import { finished, type Served, User } from "../support/program.ts";
@@ -145,7 +146,7 @@ it.each([
   const kept = await sizeOnDisk();
   expect(kept).toBeGreaterThan(2 * MIB);
   expect(stopped.stderr).toContain(
-    `x.sif: ${kept} of ${image.length} bytes are kept beside it; the same command goes on from there\n`,
+    `x.sif: ${formatPart(kept, image.length)} are kept; the same command goes on from there\n`,
   );
   expect(stopped.stderr).toContain(word);
   expect(await files()).toEqual([

@@ -11,7 +11,7 @@ import { safeBlock, safeJson, safeText } from "../../src/terminal/safe-text.ts";
 import { colourAllowed, plainStyle } from "../../src/terminal/style.ts";
 import { alignedTable, tabSeparatedLine } from "../../src/terminal/table.ts";
 import { createTerminal, type TerminalOptions } from "../../src/terminal/terminal.ts";
-import { formatDuration, formatRate, formatSize } from "../../src/units.ts";
+import { formatDuration, formatPart, formatRate, formatSize, shortRate } from "../../src/units.ts";
 
 function collector(tty = false): Writable & { text: string; isTTY: boolean; columns: number } {
   const stream = new Writable({
@@ -87,6 +87,19 @@ describe("numbers for people", () => {
     [61, "1m01s"],
     [7620, "2h07m"],
   ])("%d seconds are %s", (seconds, text) => expect(formatDuration(seconds)).toBe(text));
+
+  it.each([
+    [0, 4 * 1024 ** 3, "0.0/4.0 GiB"],
+    [17 * 1024 ** 2, 200 * 1024 ** 2, "17.0/200 MiB"],
+    [1023.9 * 1024 ** 2, 1023.9 * 1024 ** 2, "1023/1023 MiB"],
+    [5, 512, "5/512 B"],
+  ])("%d of %d bytes are %s", (bytes, total, text) => expect(formatPart(bytes, total)).toBe(text));
+
+  it.each([
+    [99.9 * 1024, "99.9 KiB/s"],
+    [853.4 * 1024 ** 2, "853 MiB/s"],
+    [0, "0 B/s"],
+  ])("%d bytes a second are %s", (bytes, text) => expect(shortRate(bytes)).toBe(text));
 
   it("rates are per second", () => expect(formatRate(1536)).toBe("1.5 KiB/s"));
 });

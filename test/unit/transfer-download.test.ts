@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Registry } from "../../src/registry/registry.ts";
 import { readJournal } from "../../src/transfer/journal.ts";
 import { ownPath, partialPath } from "../../src/transfer/partial.ts";
+import { formatPart } from "../../src/units.ts";
 import { BLOB, callThatTells, type DownloadSite, downloadSite } from "../support/download.ts";
 import {
   cutResponse,
@@ -85,7 +86,7 @@ describe("connections that break", () => {
     site.faults.on(BLOB, cutResponse({ after: 0 }));
     expect(await failureOf(site.pull())).toMatchObject({ code: "NETWORK" });
     expect(site.story).toEqual([
-      `info: image.sif: 1500000 of ${site.bytes.length} bytes are kept beside it; the same command goes on from there`,
+      `info: image.sif: ${formatPart(1500000, site.bytes.length)} are kept; the same command goes on from there`,
       "task: fail",
     ]);
     expect(await site.kept()).toEqual({ bytes: 1_500_000, rest: [tail(1_500_000)] });
@@ -262,7 +263,7 @@ describe("being stopped", () => {
   it("keeps the partial, says so, and goes on from it", async () => {
     const kept = await interruptedAt(700_000);
     expect(kept).toEqual([
-      `info: image.sif: 700000 of ${site.bytes.length} bytes are kept beside it; the same command goes on from there`,
+      `info: image.sif: ${formatPart(700000, site.bytes.length)} are kept; the same command goes on from there`,
       "task: fail",
     ]);
     expect(await site.kept()).toEqual({ bytes: 700_000, rest: [tail(700_000)] });

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { journalPath, readJournal } from "../../src/transfer/journal.ts";
 import { newOwner } from "../../src/transfer/owner.ts";
 import { ownPath, partialPath } from "../../src/transfer/partial.ts";
+import { formatPart } from "../../src/units.ts";
 import { BLOB, type DownloadSite, downloadSite, madeImage } from "../support/download.ts";
 import { cutResponse, reply, stall, wrongByte } from "../support/faults.ts";
 import { failureOf } from "../support/http.ts";
@@ -410,7 +411,7 @@ describe("a full disk", () => {
     const size = (await readJournal(partialPath(target, site.image.digest)))?.done.bytes ?? 0;
     expect(size).toBeGreaterThan(1_000_000);
     expect(site.story).toContain(
-      `info: x.sif: ${size} of ${site.bytes.length} bytes are kept beside it; the same command goes on from there`,
+      `info: x.sif: ${formatPart(size, site.bytes.length)} are kept; the same command goes on from there`,
     );
     await rm(hog);
     expect(await site.pull({ target })).toMatchObject({ outcome: "resumed", transferred: site.bytes.length - size });
