@@ -159,6 +159,16 @@ describe("the archive for any machine", () => {
     await using other = await User.create(join(work, `${NAME}-noarch`, "bin/sregistry"));
     expect(await other.run(["version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
   });
+
+  it("is installed by the script of conda's recipe", async () => {
+    const recipe = await readFile(join(work, "one/recipes/conda-forge/recipe.yaml"), "utf8");
+    const script = /^ {2}script: (.*)$/m.exec(recipe)?.[1] ?? "exit 3";
+    const env = { PATH: process.env["PATH"], PREFIX: join(work, "conda") };
+    await mkdir(env.PREFIX);
+    await execute("bash", ["-ec", script], { cwd: join(work, `${NAME}-noarch`), env });
+    await using other = await User.create(join(env.PREFIX, "bin/sregistry"));
+    expect(await other.run(["--version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+  });
 });
 
 describe.skipIf(missingPeers("dpkg", "man", "script", "bash").length > 0)("Debian's package", () => {
