@@ -5,7 +5,7 @@ import { asksForWords, wordsCommand } from "./commands/completion/line.ts";
 import type { Format } from "./commands/format.ts";
 import { GLOBAL_OPTIONS, globalFlags } from "./commands/globals.ts";
 import type { HelpInput } from "./commands/help/help.ts";
-import { wrongChoice } from "./commands/hints.ts";
+import { toldByVariable, wrongChoice } from "./commands/hints.ts";
 import { VERBS } from "./commands/index.ts";
 import { prepare } from "./commands/prepare.ts";
 import type { Answer } from "./commands/schemas/schema.ts";
@@ -62,8 +62,12 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
     if (entry === undefined) return;
     configureVerb(command, await entry.load(), async (verb, words, local) => {
       const flags = readFlags([...GLOBAL_OPTIONS, ...verb.options], { ...root.opts(), ...local }, input.env);
-      const { answer, run } = prepare(command.name(), verb, words, flags);
-      parsed = { flags, render: await rendering(flags, answer), run };
+      try {
+        const { answer, run } = prepare(command.name(), verb, words, flags);
+        parsed = { flags, render: await rendering(flags, answer), run };
+      } catch (error) {
+        throw toldByVariable(error, flags);
+      }
     });
   });
   for (const { name } of VERBS) root.addCommand(stub(root, name));
@@ -147,22 +151,26 @@ function option(spec: OptionSpec): Option {
 function readFlags(specs: readonly OptionSpec[], given: Record<string, unknown>, env: Environment): Flags {
   const values = new Map<string, unknown>();
   const typedNames = new Set<string>();
+  const variables = new Map<string, string>();
   for (const spec of specs) {
     const made = option(spec);
     const name = flagName(spec);
     const typed = given[made.attributeName()];
     // Commander stores `--no-x` as x=false with the default true.
     const value = made.negate ? (typed === false ? true : undefined) : typed;
-    if (value !== undefined) typedNames.add(name);
-    values.set(name, value ?? fromEnvironment(spec, made, env));
+    const variable = variablesOf(spec).find((candidate) => (env[candidate] ?? "") !== "");
+    if (value !== undefined || variable === undefined) {
+      if (value !== undefined) typedNames.add(name);
+      values.set(name, value);
+    } else {
+      variables.set(name, variable);
+      values.set(name, fromEnvironment(spec, made, variable, env[variable] ?? ""));
+    }
   }
-  return new Flags(values, typedNames);
+  return new Flags(values, typedNames, variables);
 }
 
-function fromEnvironment(spec: OptionSpec, made: Option, env: Environment): unknown {
-  const variable = variablesOf(spec).find((candidate) => (env[candidate] ?? "") !== "");
-  const text = variable === undefined ? undefined : env[variable];
-  if (variable === undefined || text === undefined) return undefined;
+function fromEnvironment(spec: OptionSpec, made: Option, variable: string, text: string): unknown {
   if (spec.choices !== undefined && !spec.choices.includes(text)) {
     const { message, hint } = wrongChoice(variable, text, spec.choices);
     throw new SregistryError("USAGE", message, { hint });

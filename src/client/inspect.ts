@@ -1,4 +1,5 @@
 /** One image, in a file or at an endpoint (by ranges, never downloaded): SIF objects, signatures, metadata. */
+import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve as resolvePath } from "node:path";
 import type { Call } from "../call.ts";
@@ -8,6 +9,7 @@ import { readImage, type SifObject } from "../image/read.ts";
 import type { Sif } from "../image/sif.ts";
 import type { SifSignature } from "../image/signature.ts";
 import type { Digest } from "../reference/digest.ts";
+import { isFileWord } from "../reference/file-word.ts";
 import { formatReference } from "../reference/format.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference } from "../reference/reference.ts";
@@ -51,8 +53,10 @@ export interface InspectOptions {
 export async function inspectTarget(cwd: string, word: string): Promise<InspectTarget> {
   if (word.includes("://")) return { kind: "reference", reference: parseReference(word) };
   const path = resolvePath(cwd, word);
-  if (await isThere(path)) return { kind: "file", path };
-  if (/^\.{0,2}\/|\.sif$/.test(word)) {
+  const found = await statIfThere(path);
+  // A directory may have a collection's name; where a path is written, reading it will say what it is instead.
+  if (found !== undefined && (found.isFile() || isFileWord(word))) return { kind: "file", path };
+  if (isFileWord(word)) {
     throw new SregistryError("NOT_FOUND", `there is no file ${word}`, { missing: { kind: "file", name: path } });
   }
   return { kind: "reference", reference: parseReference(word) };
@@ -105,11 +109,11 @@ function createdTime({ header: { created } }: Sif): string | undefined {
     : new Date(created * 1000).toISOString().replace(".000Z", "Z");
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function statIfThere(path: string): Promise<Stats | undefined> {
   try {
-    return (await stat(path)).isFile();
+    return await stat(path);
   } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return false;
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
     throw new SregistryError("DISK", `${path} cannot be read`, { cause: error });
   }
 }

@@ -4,10 +4,13 @@ import { copyAll, copy as copyImage } from "../client/copy.ts";
 import { parseDestination, parseRepository } from "../client/copy-names.ts";
 import type { Services } from "../client/services.ts";
 import type { Context } from "../context.ts";
+import { SregistryError } from "../errors.ts";
+import { isFileWord } from "../reference/file-word.ts";
 import { repositoryName } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { CopySummary } from "./copy-summary.ts";
+import { shellWord } from "./hints.ts";
 import { COPY, COPY_ALL } from "./schemas/copy.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
@@ -56,6 +59,7 @@ export const copy = defineVerb<Input>({
   parse(words, flags) {
     const from = requireWord(words, 0, "the image to copy");
     const to = requireWord(words, 1, "where to copy it");
+    refuseFiles(from, to);
     const tags = flags.texts("tag").map((text) => parseTag(text));
     const options = copyOptions(flags);
     if (flags.on("all")) {
@@ -69,6 +73,17 @@ export const copy = defineVerb<Input>({
     return input.kind === "one" ? runOne(input, services, context, call) : runAll(input, services, context, call);
   },
 });
+
+function refuseFiles(from: string, to: string): void {
+  const file = [from, to].find(isFileWord);
+  if (file === undefined) return;
+  throw new SregistryError("USAGE", `${file} is a file's name, and copy goes from registry to registry`, {
+    hint:
+      file === from
+        ? `sregistry push ${shellWord(from)} ${isFileWord(to) ? "NAME:TAG" : shellWord(to)}`
+        : `sregistry pull -o ${shellWord(to)} ${shellWord(from)}`,
+  });
+}
 
 function copyOptions(flags: Flags): CopyOptions {
   const architecture = flags.text("arch");

@@ -1,7 +1,8 @@
 /** What to type instead: hints that several places give. */
+import { enriched, isCode } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { actionOf, actionsOf } from "./actions.ts";
-import type { AnyVerb } from "./verb.ts";
+import type { AnyVerb, Flags } from "./verb.ts";
 
 export interface Told {
   readonly message: string;
@@ -14,8 +15,21 @@ export function wrongChoice(where: string, value: string, choices: readonly stri
   const all = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   return {
     message: `${where} is ${JSON.stringify(value)}: expected ${all}`,
-    hint: near === undefined ? `${where} ${choices[0]}` : `did you mean ${near}?`,
+    hint: near === undefined ? `${where}${where.startsWith("-") ? " " : "="}${choices[0]}` : `did you mean ${near}?`,
   };
+}
+
+/** A value that a variable holds is told by the variable's name: nobody has typed the flag. */
+export function toldByVariable(error: unknown, flags: Flags): unknown {
+  if (!isCode(error, "USAGE")) return error;
+  const flag = /^--[a-z-]+/.exec(error.message)?.[0] ?? "";
+  const variable = flags.variable(flag.slice(2));
+  if (variable === undefined) return error;
+  const hint = error.hint?.replace(`${flag} `, () => `${variable}=`);
+  return enriched(error, {
+    message: error.message.replace(flag, () => variable),
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** For what was left out behind `words`: what to write, or an example to take as a pattern. */
@@ -27,4 +41,9 @@ export function wayOut(name: string, verb: AnyVerb, words: readonly string[]): s
   if (actions.length > 0) return `sregistry ${name} ${actions.map((one) => one.name).join("|")}`;
   const example = verb.examples[0]?.command;
   return example === undefined ? `sregistry help ${name}` : `for example ${example}`;
+}
+
+/** As it has to be typed in a shell. */
+export function shellWord(text: string): string {
+  return /^[\w./:@=+,~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -2,7 +2,7 @@
 import type { Context } from "../context.ts";
 import { isCode, SregistryError } from "../errors.ts";
 import { requireOwnFlags } from "./actions.ts";
-import { wayOut } from "./hints.ts";
+import { toldByVariable, wayOut } from "./hints.ts";
 import type { AnyVerb, Flags, Prepared } from "./verb.ts";
 
 /** @throws SregistryError USAGE or REFERENCE_INVALID. */
@@ -10,7 +10,7 @@ export function prepare(name: string, verb: AnyVerb, words: readonly string[], f
   try {
     requireOwnFlags(name, verb, words, flags);
     const { answer, run } = verb.prepare(words, flags);
-    return { answer, run: (context) => hinting(run, context) };
+    return { answer, run: (context) => hinting(run, flags, context) };
   } catch (error) {
     if (!isCode(error, "USAGE") || error.hint !== undefined) throw error;
     const missing = error.message.endsWith(" is missing");
@@ -19,11 +19,11 @@ export function prepare(name: string, verb: AnyVerb, words: readonly string[], f
   }
 }
 
-async function hinting(run: Prepared["run"], context: Context): Promise<void> {
+async function hinting(run: Prepared["run"], flags: Flags, context: Context): Promise<void> {
   try {
     await run(context);
   } catch (error) {
     const { betterHint } = await import("./better-hint.ts");
-    throw await betterHint(error, context);
+    throw await betterHint(toldByVariable(error, flags), context);
   }
 }

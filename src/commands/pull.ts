@@ -3,6 +3,7 @@ import { type PullInput, type PullOutcome, pull as pullImage } from "../client/p
 import { type ListedPull, pullAll } from "../client/pull-all.ts";
 import type { Context } from "../context.ts";
 import { SregistryError, systemCode } from "../errors.ts";
+import { isFileWord } from "../reference/file-word.ts";
 import { parseReference } from "../reference/parse.ts";
 import { betterHint } from "./better-hint.ts";
 import { failureWords, PullSummary } from "./pull-summary.ts";
@@ -149,7 +150,7 @@ function cacheUse(flags: Flags): PullInput["cache"] {
 /** Two words of which the first is a file name and the second has a scheme are Singularity's `pull FILE URI`. */
 function parseWords(words: readonly string[], output: string | undefined): readonly PullInput[] {
   const [first = "", second = ""] = words;
-  if (words.length === 2 && !first.includes("://") && (second.includes("://") || /\.sif$/.test(first))) {
+  if (words.length === 2 && !first.includes("://") && (second.includes("://") || isFileWord(first))) {
     return [{ reference: parseReference(second), output: first }];
   }
   if (output !== undefined) return [{ reference: parseReference(first), output }];

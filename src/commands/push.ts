@@ -1,10 +1,12 @@
 import { type PushInput, type PushOutcome, planPush, push as pushImage } from "../client/push.ts";
 import { SregistryError } from "../errors.ts";
+import { isFileWord } from "../reference/file-word.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
 import type { Tag } from "../reference/reference.ts";
 import { formatSize } from "../units.ts";
+import { shellWord } from "./hints.ts";
 import { PUSH, PUSH_DRY_RUN } from "./schemas/push.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 
@@ -44,7 +46,12 @@ export const push = defineVerb<Input>({
     const named = words[1] ?? flags.text("name");
     if (named === undefined) {
       throw new SregistryError("USAGE", `where to push ${file} is missing`, {
-        hint: `sregistry push ${file} NAME:TAG`,
+        hint: `sregistry push ${shellWord(file)} NAME:TAG`,
+      });
+    }
+    if (isFileWord(named) && !isFileWord(file)) {
+      throw new SregistryError("USAGE", `the file comes first, and then where to push it: ${named} is a file's name`, {
+        hint: `sregistry push ${shellWord(named)} ${shellWord(file)}`,
       });
     }
     if (words[1] !== undefined && flags.text("name") !== undefined) {

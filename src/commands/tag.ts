@@ -2,6 +2,7 @@ import { parseNewTag, tag as tagImage } from "../client/tag.ts";
 import { SregistryError } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference, Tag } from "../reference/reference.ts";
+import { shellWord } from "./hints.ts";
 import { TAG } from "./schemas/tag.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 
@@ -23,7 +24,7 @@ export const tag = defineVerb<Input>({
   answers: [TAG],
   parse(words) {
     const reference = parseReference(requireWord(words, 0, "the image to tag"));
-    const tags = words.slice(1).map(parseNewTag);
+    const tags = words.slice(1).map((text) => newTag(text, words[0] ?? ""));
     if (tags.length === 0) throw new SregistryError("USAGE", "the new tag is missing");
     return { reference, tags };
   },
@@ -35,3 +36,11 @@ export const tag = defineVerb<Input>({
     return undefined;
   },
 });
+
+/** Docker's `tag` takes a whole name for the second. */
+function newTag(text: string, from: string): Tag {
+  if (!text.includes("/")) return parseNewTag(text);
+  throw new SregistryError("USAGE", `${JSON.stringify(text)} is a whole name, and a tag is wanted for ${from}`, {
+    hint: `sregistry copy ${shellWord(from)} ${shellWord(text)}`,
+  });
+}

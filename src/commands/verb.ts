@@ -130,11 +130,22 @@ export function defineVerb<Input>(verb: Verb<Input>): AnyVerb {
 export class Flags {
   readonly #values: ReadonlyMap<string, unknown>;
   readonly #typed: ReadonlySet<string>;
+  readonly #variables: ReadonlyMap<string, string>;
 
-  /** `typed`: names that are from the command line, not from the environment; default: all. */
-  constructor(values: ReadonlyMap<string, unknown>, typed: ReadonlySet<string> = new Set(values.keys())) {
+  /** `typed`: names that are from the command line; default: all. `variables`: of the others, where each value is from. */
+  constructor(
+    values: ReadonlyMap<string, unknown>,
+    typed: ReadonlySet<string> = new Set(values.keys()),
+    variables: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#values = values;
     this.#typed = typed;
+    this.#variables = variables;
+  }
+
+  /** The variable that holds this flag's value; undefined where it was typed, or is nowhere. */
+  variable(name: string): string | undefined {
+    return this.#variables.get(name);
   }
 
   typed(name: string): boolean {

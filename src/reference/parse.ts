@@ -2,6 +2,7 @@
  * Text -> Reference: `[scheme://][host[:port]/]path[:tag][@digest]`. Length is capped first, and every step is one
  * pass over the text. Nothing of the environment is asked.
  */
+import { isPath } from "./file-word.ts";
 import { looksLikeHost, parseHost } from "./host.ts";
 import { invalid, quote } from "./invalid.ts";
 import { parseRepoPath } from "./name.ts";
@@ -128,6 +129,7 @@ function parseOci(scheme: "oras" | "docker", rest: string): OciReference {
 }
 
 function parseBare(rest: string): BareReference {
+  refuseFilePath(rest);
   refuseBareHost(rest);
   const named = parseNamed(rest);
   if (/\.(?:sif|simg|img)$/.test(named.path)) {
@@ -138,6 +140,15 @@ function parseBare(rest: string): BareReference {
     );
   }
   return named;
+}
+
+/** `../tool.sif` would be told to be a host, for its dots; `/avocado` is a pattern that has gone astray. */
+export function refuseFilePath(rest: string): void {
+  if (!isPath(rest) || /^\/[^/]*$/.test(rest)) return;
+  throw invalid(
+    `${quote(rest)} is the path of a file, and an image in a registry is named here`,
+    "images are named like lab/tool:1.0; sregistry push sends a file, sregistry inspect shows one",
+  );
 }
 
 /** A forgotten scheme must not send the name to the default registry. */

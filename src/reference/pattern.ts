@@ -2,7 +2,7 @@
 import { looksLikeHost, parseHost } from "./host.ts";
 import { invalid, quote } from "./invalid.ts";
 import { parseRepoPath } from "./name.ts";
-import { hubPath, refuseBareHost, splitLibraryHost, splitOciHost } from "./parse.ts";
+import { hubPath, refuseBareHost, refuseFilePath, splitLibraryHost, splitOciHost } from "./parse.ts";
 import type { Host, RepoPath, Scheme, Selector } from "./reference.ts";
 import { parseSelector } from "./selector.ts";
 import { cut, splitScheme, splitSelector } from "./split.ts";
@@ -34,6 +34,7 @@ export function parsePattern(text: string | undefined): Pattern {
     case "local":
       return { scheme, ...named(rest, scheme) };
     case undefined:
+      if (!rest.startsWith("/")) refuseFilePath(rest);
       refuseBareHost(rest);
       return named(rest, undefined);
   }

@@ -14,18 +14,17 @@ export interface Prompt {
 }
 
 export interface PromptOptions {
-  readonly possible: boolean;
+  /** Why nobody can be asked. */
+  readonly unasked: string | undefined;
   readonly input: Readable;
   readonly output: Writable;
   readonly signal: AbortSignal;
 }
 
-export function createPrompt({ possible, input, output, signal }: PromptOptions): Prompt {
+export function createPrompt({ unasked, input, output, signal }: PromptOptions): Prompt {
   const requirePerson = (question: string, flag: string): void => {
-    if (possible) return;
-    throw new SregistryError("USAGE", `cannot ask "${safeText(question)}": no terminal to ask on, or --no-input`, {
-      hint: `use ${flag}`,
-    });
+    if (unasked === undefined) return;
+    throw new SregistryError("USAGE", `cannot ask "${safeText(question)}": ${unasked}`, { hint: `use ${flag}` });
   };
   const ask = async <T>(kind: "input" | "password", question: string, more: object): Promise<T> => {
     const { message, theme } = plainQuestion(question);
@@ -41,7 +40,7 @@ export function createPrompt({ possible, input, output, signal }: PromptOptions)
     return (answers as { answer: T }).answer;
   };
   return {
-    possible,
+    possible: unasked === undefined,
     async confirm(question, flag) {
       requirePerson(question, flag);
       for (;;) {

@@ -65,6 +65,17 @@ export interface Terminal {
 /** Version of the shape of every `--json` document. */
 export const JSON_SCHEMA_VERSION = 1;
 
+/** Why nobody is asked anything; undefined where somebody is there. */
+function nobodyToAsk(
+  { stdin, stderr }: TerminalStreams,
+  { input, env }: Pick<TerminalOptions, "input" | "env">,
+): string | undefined {
+  if (!input) return "--no-input says so";
+  if ((env["CI"] ?? "") !== "") return "the variable CI is set";
+  if (stdin.isTTY !== true) return "standard input is no terminal";
+  return stderr.isTTY === true ? undefined : "standard error is no terminal";
+}
+
 /** A line of help that others are indented below. */
 const HEADING = /^\S.*:$/gm;
 
@@ -106,11 +117,11 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
       (options.verbose || options.debug) && say("verbose", message, errorStyle.dim(safeText(message))),
     debug: (message) => options.debug && say("debug", message, errorStyle.dim(`debug: ${safeText(message)}`)),
   };
-  const canAsk = options.input && streams.stdin.isTTY === true && err.isTerminal && (options.env["CI"] ?? "") === "";
+  const unasked = nobodyToAsk(streams, options);
   return {
     out,
     log,
-    prompt: createPrompt({ possible: canAsk, input: streams.stdin, output: streams.stderr, signal: options.signal }),
+    prompt: createPrompt({ unasked, input: streams.stdin, output: streams.stderr, signal: options.signal }),
     async progress(configured = "auto") {
       const progressFlag = options.progress === "auto" ? configured : options.progress;
       const mode = resolveMode({ ...options, progress: progressFlag }, err);

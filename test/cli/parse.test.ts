@@ -192,6 +192,27 @@ describe("a command line that is wrong", () => {
     ["cache", "sregistry cache <action>: <action> is missing", "sregistry cache path|list|verify|prune|clean"],
     ["remote add lab", "sregistry remote add NAME URI takes 2 words, and 1 is given", "sregistry help remote add"],
     ["remote use", "sregistry remote use NAME takes 1 word, and none are given", "sregistry help remote use"],
+    // Words in another order, or of another verb.
+    [
+      "push lab/tool:1.0 ../tool.sif",
+      "the file comes first, and then where to push it: ../tool.sif is a file's name",
+      "sregistry push ../tool.sif lab/tool:1.0",
+    ],
+    [
+      "copy ../tool.sif lab/tool:1.0",
+      "../tool.sif is a file's name, and copy goes from registry to registry",
+      "sregistry push ../tool.sif lab/tool:1.0",
+    ],
+    [
+      "copy lab/tool:1.0 tool.sif",
+      "tool.sif is a file's name, and copy goes from registry to registry",
+      "sregistry pull -o tool.sif lab/tool:1.0",
+    ],
+    [
+      "tag lab/tool:1.0 lab/tool:2.0",
+      '"lab/tool:2.0" is a whole name, and a tag is wanted for lab/tool:1.0',
+      "sregistry copy lab/tool:1.0 lab/tool:2.0",
+    ],
     // Too many.
     ["inspect a b", "sregistry inspect <image> takes 1 word, and 2 are given", "sregistry help inspect"],
     ["version now", "sregistry version takes no word, and 1 is given", "sregistry help version"],
@@ -243,6 +264,25 @@ describe("a command line that is wrong", () => {
     ],
   ])("%s", async (line, message, hint) => {
     await expect(program(line.split(" "))).rejects.toMatchObject({ code: "USAGE", message, hint });
+  });
+
+  it.each([
+    [
+      "list",
+      "SREGISTRY_LIMIT",
+      "x",
+      'SREGISTRY_LIMIT "x" is no number of images: expected 1 or more',
+      "SREGISTRY_LIMIT=10",
+    ],
+    [
+      "list",
+      "SREGISTRY_PROTOCOL",
+      "ftp",
+      'SREGISTRY_PROTOCOL is "ftp": expected auto, library or hmac',
+      "SREGISTRY_PROTOCOL=auto",
+    ],
+  ])("%s is told that %s is %s, and how to set it", async (verb, variable, value, message, hint) => {
+    await expect(program([verb], { [variable]: value })).rejects.toMatchObject({ code: "USAGE", message, hint });
   });
 
   it("is told by its variable where it came from one", async () => {

@@ -103,6 +103,14 @@ describe.concurrent("a file", () => {
     expect(await user.run(line.split(" "))).toEqual(failed(`there is no file ${name}`, `did you mean ${near}?`));
   });
 
+  it("is not said to be missing where it is a directory", async () => {
+    expect(await user.run(["inspect", user.home])).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: `error: ${user.home} is a directory; an image is one file\n`,
+    });
+  });
+
   it("that nothing is like", async () => {
     expect(await user.run(["inspect", "./zebra.sif"])).toEqual({
       status: 3,

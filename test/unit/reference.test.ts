@@ -168,6 +168,11 @@ describe("parseReference", () => {
       "name \"busybox.sif\" ends like a file's, not like an image's in a registry",
       "for a file give its path where the verb takes one; for an image leave the ending out",
     ],
+    ...["../tool.sif", "./lab/tool", "/data/tool.sif", "~/tool", ".."].map((path) => [
+      path,
+      `"${path}" is the path of a file, and an image in a registry is named here`,
+      "images are named like lab/tool:1.0; sregistry push sends a file, sregistry inspect shows one",
+    ]),
     [
       "oras://me:hunter2@h.io/a",
       'the reference has "@" before a "/"',

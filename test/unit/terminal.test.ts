@@ -260,6 +260,24 @@ describe("progress", () => {
   });
 });
 
+describe("a question that nobody can answer", () => {
+  it.each([
+    { env: {}, input: false, stdin: true, why: "--no-input says so" },
+    { env: { CI: "true" }, input: true, stdin: true, why: "the variable CI is set" },
+    { env: {}, input: true, stdin: false, why: "standard input is no terminal" },
+    { env: {}, input: true, stdin: true, why: "standard error is no terminal" },
+  ])("is refused with the reason: $why", async ({ env, input, stdin, why }) => {
+    const answers = Object.assign(new PassThrough(), { isTTY: stdin });
+    const [stdout, stderr] = [collector(true), collector(false)];
+    const made = await createTerminal({ stdin: answers, stdout, stderr }, { ...OPTIONS, env, input });
+    await expect(made.prompt.confirm("Delete a:1?", "--force")).rejects.toMatchObject({
+      code: "USAGE",
+      message: `cannot ask "Delete a:1?": ${why}`,
+      hint: "use --force",
+    });
+  });
+});
+
 describe("a question with yes or no", () => {
   it("does not keep the refused answer in the line", async () => {
     const stderr = collector(true);
@@ -267,7 +285,10 @@ describe("a question with yes or no", () => {
     Object.assign(stderr, { end: () => stderr });
     const input = Object.assign(new PassThrough(), { isTTY: true });
     const { signal } = new AbortController();
-    const answer = createPrompt({ possible: true, input, output: stderr, signal }).confirm("Delete a:1?", "--force");
+    const answer = createPrompt({ unasked: undefined, input, output: stderr, signal }).confirm(
+      "Delete a:1?",
+      "--force",
+    );
     setTimeout(() => input.write("maybe\r"), 100);
     await vi.waitFor(() => expect(stderr.text).toContain("Please answer yes or no\n"));
     setTimeout(() => input.write("no\r"), 100);
@@ -282,7 +303,7 @@ describe("a question", () => {
     Object.assign(stderr, { end: () => stderr });
     const input = Object.assign(new PassThrough(), { isTTY: true });
     const stop = new AbortController();
-    const prompt = createPrompt({ possible: true, input, output: stderr, signal: stop.signal });
+    const prompt = createPrompt({ unasked: undefined, input, output: stderr, signal: stop.signal });
     const shown = (text: string) => vi.waitFor(() => expect(stderr.text).toContain(text));
     return { stderr, input, stop, prompt, shown };
   }
