@@ -47,8 +47,10 @@ async function imageHint(
   if (services.offline && reference.scheme !== "local") return undefined;
   const [registry, placement] = await Promise.all([services.open(reference), services.placement({})]);
   const tags = await tagsThere(registry, reference.path, call);
-  if (tags !== undefined) return tagHint(reference, tags, placement);
-  const hint = pathHint(reference, await pathsThere(registry, reference.path, call), placement);
+  // One that lost its last tag may still be there, and helps nobody.
+  if (tags !== undefined && tags.length > 0) return tagHint(reference, tags, placement);
+  const others = (await pathsThere(registry, reference.path, call)).filter((path) => path !== reference.path);
+  const hint = pathHint(reference, others, placement);
   // Registries say of what is private that it is not there.
   const login = /sregistry (?:login \S+|remote (?:login|status)(?: \S+)?)/.exec(before ?? "")?.[0];
   return hint === undefined || login === undefined ? hint : `${hint}; if it is private: ${login}`;
@@ -58,7 +60,7 @@ function tagHint(reference: PlacedReference, tags: readonly Tag[], { shown }: Pl
   const { selector } = reference;
   const repository = repositoryName(shown(reference));
   // It is there: something else about it was not, such as its architecture.
-  if (tags.length === 0 || (selector.kind === "tag" && tags.includes(selector.tag))) return undefined;
+  if (selector.kind === "tag" && tags.includes(selector.tag)) return undefined;
   const near = selector.kind === "tag" ? insteadOfTag(selector.tag, tags) : [];
   if (near.length === 0) return `${repository} has ${some(tags)}: sregistry list ${repository}`;
   const names = near.map((tag) => formatReference(shown(withTag(reference, tag))));

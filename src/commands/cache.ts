@@ -118,6 +118,7 @@ async function list({ services, terminal, flags }: Context): Promise<void> {
       dateCell(used, now),
       reference,
     ]),
+    `nothing is in ${listing.directory}`,
   );
 }
 
@@ -139,6 +140,8 @@ async function verify({ services, call, terminal, flags }: Context): Promise<voi
 
 async function confirmClean({ services, terminal }: Context): Promise<void> {
   const { directory, count, size } = await cacheContents(await services());
+  // What is left of downloads alone is no loss.
+  if (count === 0) return;
   const what = `${count} image${count === 1 ? "" : "s"} (${formatSize(size)})`;
   const sure = await terminal.prompt.confirm(`Remove ${what} from ${directory}?`, "--force");
   if (!sure) throw new SregistryError("USAGE", `${directory} was not cleaned: the answer was no`);

@@ -34,7 +34,8 @@ export const labels = defineVerb<Input>({
   async run({ pattern, filter }, context) {
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const entries = allLabels(services, pattern, filter, call);
-    if (!context.flags.structured) return context.terminal.table(COLUMNS, rows(entries));
+    if (!context.flags.structured)
+      return context.terminal.table(COLUMNS, rows(entries), "no image there has such a label");
     const found: LabelEntry[] = [];
     for await (const entry of entries) found.push(entry);
     return context.terminal.document({ labels: found });

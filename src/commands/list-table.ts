@@ -14,6 +14,10 @@ export interface ListInput extends Omit<ListQuery, "columns"> {
   readonly columns?: readonly ListColumn[];
 }
 
+/** A pattern that finds nothing is a failure; so this is of a whole registry. */
+export const NO_IMAGES =
+  "no images yet: sregistry push IMAGE.sif COLLECTION/NAME:TAG; which registry was asked: sregistry list -v";
+
 /** Images that a terminal asks of unasked: a table is waited for as a whole. */
 const ASKED_UNASKED = 500;
 /** Images that somebody waits for, at a registry that is far away. */
@@ -25,7 +29,7 @@ export async function listTable(input: ListInput, context: Context): Promise<voi
   const rows = (columns: readonly ListColumn[]) => listRows(services, { ...input, columns }, call);
   if (flags.structured) return terminal.document({ ...(await document(rows(input.columns ?? ["name"]))) });
   const { columns } = input;
-  if (columns !== undefined) return terminal.table(columns.map(asked), cells(rows(columns), columns));
+  if (columns !== undefined) return terminal.table(columns.map(asked), cells(rows(columns), columns), NO_IMAGES);
   if (!terminal.out.isTerminal) return terminal.table(["NAME"], names(services, input, call));
   return listForPeople(input, services, context);
 }
@@ -49,6 +53,7 @@ async function listForPeople(input: ListInput, services: Services, context: Cont
   await context.terminal.table(
     columns.map((column) => COLUMNS[column]),
     cells(rows, columns),
+    NO_IMAGES,
   );
   if (many) {
     const count = entries.length.toLocaleString("en");

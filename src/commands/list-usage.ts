@@ -9,6 +9,7 @@ import { barText } from "../terminal/chart.ts";
 import type { Cell, Column } from "../terminal/table.ts";
 import { displayWidth } from "../terminal/width.ts";
 import { formatSize } from "../units.ts";
+import { NO_IMAGES } from "./list-table.ts";
 
 export interface UsageInput {
   readonly pattern: Pattern;
@@ -27,7 +28,7 @@ export async function listUsage({ pattern, html, force }: UsageInput, context: C
   if (flags.structured) return terminal.document(document(found, target?.path));
   if (target !== undefined) return terminal.line(target.path);
   const level = levelOf(found, pattern);
-  if (level.rows.length === 0) return undefined;
+  if (level.rows.length === 0) return terminal.out.isTerminal ? call.log.info(NO_IMAGES) : undefined;
   if (terminal.out.isTerminal) await terminal.table(...chart(found, level, terminal.out.columns));
   else await terminal.table(["NAME", "CONTAINERS", "TAGS", "BYTES", "TAGGED"], each(level.rows.map(exactRow)));
   for (const words of remarks(found, level)) call.log.info(words);

@@ -50,7 +50,11 @@ export const search = defineVerb<Input>({
     const [services, call] = await Promise.all([context.services(), context.call()]);
     const found = searchImages(services, query, where, options, call);
     if (!context.flags.structured) {
-      return context.terminal.table(COLUMNS, rows(found));
+      return context.terminal.table(
+        COLUMNS,
+        rows(found),
+        `nothing there has ${JSON.stringify(query)} in its name or description`,
+      );
     }
     const images: SearchEntry[] = [];
     for await (const entry of found) images.push(entry);

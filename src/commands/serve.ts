@@ -175,7 +175,7 @@ async function act(services: Services, action: Action, { flags, terminal }: Cont
     case "user-list": {
       const users = await listUsers(services);
       if (flags.structured) return terminal.document({ users });
-      return terminal.table(["USER", "SINCE"], rows(users));
+      return terminal.table(["USER", "SINCE"], rows(users), "no users yet: sregistry serve user add NAME");
     }
     case "user-remove": {
       const left = await removeUser(services, action.name);

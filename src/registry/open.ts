@@ -147,6 +147,7 @@ async function openLibrary(endpoint: LibraryEndpoint, endpoints: Endpoints): Pro
   return createSregistryRegistry({
     name,
     base: root,
+    login,
     library,
     shub,
     transport: signing,

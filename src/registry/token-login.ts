@@ -2,5 +2,5 @@
 export function tokenLogin({ protocol, host }: URL, remote?: string): string {
   if (remote !== undefined) return `sregistry remote login ${remote}`;
   const insecure = protocol === "http:" ? "--insecure " : "";
-  return `sregistry remote login NAME (made by: sregistry remote add ${insecure}NAME ${host})`;
+  return `sregistry remote add ${insecure}NAME ${host}, which asks for the token`;
 }

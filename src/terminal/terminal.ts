@@ -53,8 +53,11 @@ export interface Terminal {
   screen(text: string): Promise<void>;
   /** The answer as one document, with `schemaVersion` first: JSON, or what `--format` makes of it. */
   document(document: Readonly<Record<string, unknown>>): Promise<void>;
-  /** A table for people on a terminal, no wider than that; TSV without header in a pipe, where rows flow in constant memory. */
-  table(header: readonly (string | Column)[], rows: AsyncIterable<readonly Cell[]>): Promise<void>;
+  /**
+   * A table for people on a terminal, no wider than that; TSV without header in a pipe, where rows flow in constant memory.
+   * `none`: what people are told where there is no row.
+   */
+  table(header: readonly (string | Column)[], rows: AsyncIterable<readonly Cell[]>, none?: string): Promise<void>;
   /** The closing words of a failed run. */
   failure(error: SregistryError): Promise<void>;
   /** Nothing more is drawn: this process is about to be ended. */
@@ -143,7 +146,10 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
     block: (text) => answer(`${safeBlock(text).replace(/\n+$/, "")}\n`),
     screen: (text) => answer(text.replace(HEADING, (heading) => style.bold(heading))),
     document: (document) => writeDocument(out, { schemaVersion: JSON_SCHEMA_VERSION, ...document }, options.render),
-    table: (header, rows) => writeTable({ out, style, header, rows }),
+    async table(header, rows, none) {
+      const count = await writeTable({ out, style, header, rows });
+      if (count === 0 && none !== undefined) log.info(none);
+    },
     async failure(error) {
       bars?.close();
       const hint = error.hint === undefined ? undefined : safeText(error.hint);
@@ -191,17 +197,19 @@ interface TableInput {
   readonly rows: AsyncIterable<readonly Cell[]>;
 }
 
-async function writeTable({ out, style, header, rows }: TableInput): Promise<void> {
+/** How many rows a terminal has been shown; undefined in a pipe. */
+async function writeTable({ out, style, header, rows }: TableInput): Promise<number | undefined> {
   if (!out.isTerminal) {
     for await (const row of rows) {
-      if (out.closed) return;
+      if (out.closed) break;
       await out.write(tabSeparatedLine(row));
     }
-    return;
+    return undefined;
   }
   const all: (readonly Cell[])[] = [];
   for await (const row of rows) all.push(row);
   if (all.length > 0) await out.write(alignedTable(header, all, { room: out.room, style }));
+  return all.length;
 }
 
 function stackOf(error: Error): string {

@@ -54,7 +54,11 @@ describe.concurrent("in the embedded registry", () => {
     ["pull lab/tol:1.0", nowhere("lab/tol:1.0"), "did you mean lab/tool? sregistry list lab/tool shows what is there"],
     ["pull lab/zebra", nowhere("lab/zebra:latest"), "lab has blast, tool: sregistry list lab"],
     ["pull dinosaur", nowhere("dinosaur:latest"), "dinosaur is a collection: sregistry list dinosaur"],
-    ["pull nowhere/at-all", nowhere("nowhere/at-all:latest"), "sregistry list local://"],
+    [
+      "pull nowhere/at-all",
+      nowhere("nowhere/at-all:latest"),
+      "sregistry list local:// shows what is; at another registry it has a host: oras://HOST/nowhere/at-all",
+    ],
     [
       "pull --offline lab/tol",
       nowhere("lab/tol:latest"),

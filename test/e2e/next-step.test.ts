@@ -110,7 +110,7 @@ describe("a login that a library wants is named by the remote that takes it", ()
       expect({ verb, status: run.status, hint: hintOf(run) }).toEqual({
         verb,
         status: 4,
-        hint: `hint: sregistry remote login NAME (made by: sregistry remote add --insecure NAME ${closed.host})`,
+        hint: `hint: sregistry remote add --insecure NAME ${closed.host}, which asks for the token`,
       });
     }
   });
@@ -118,7 +118,7 @@ describe("a login that a library wants is named by the remote that takes it", ()
   it("which is in use, and logged out", async () => {
     await atHome(user, "vanessa", closed);
     await ok(user.run(["remote", "logout", "lab"]));
-    for (const verb of [["list"], ["labels"], ["search", "anything"], ...words()]) {
+    for (const verb of [["list"], ["labels"], ["search", "anything"], ["collection", "create", "drawer"], ...words()]) {
       const run = await user.run(verb);
       expect({ verb, status: run.status, hint: hintOf(run) }).toEqual({
         verb,

@@ -224,7 +224,7 @@ describe("names", () => {
       code: "UNAUTHORIZED",
       message: "the library does not say whose the token is, so tools/app lacks an entity",
       hint: expect.stringMatching(
-        /^sregistry remote login NAME \(made by: sregistry remote add --insecure NAME 127\.0\.0\.1:\d+\); or write it out: library:\/\/ENTITY\/tools\/app$/,
+        /^sregistry remote add --insecure NAME 127\.0\.0\.1:\d+, which asks for the token; or write it out: library:\/\/ENTITY\/tools\/app$/,
       ),
     });
   });

@@ -206,7 +206,7 @@ describe("a private image", () => {
     expect(await failureOf(resolve())).toEqual({
       code: "UNAUTHORIZED",
       message: "shub://lab/app:v1 is private at the hub, and no login is known for it (Authentication Required)",
-      hint: `sregistry remote login NAME (made by: sregistry remote add --insecure NAME ${hub.host})`,
+      hint: `sregistry remote add --insecure NAME ${hub.host}, which asks for the token`,
     });
   });
 
@@ -253,7 +253,7 @@ describe("a private image", () => {
     expect(await failureOf(resolve())).toEqual({
       code: "UNAUTHORIZED",
       message: "the hub does not take the signature for shub://lab/app:v1: user name, token or clock are wrong",
-      hint: `compare the token with the one at ${hub.url.origin}/token, then: sregistry remote login NAME (made by: sregistry remote add --insecure NAME ${hub.host})`,
+      hint: `compare the token with the one at ${hub.url.origin}/token, then: sregistry remote add --insecure NAME ${hub.host}, which asks for the token`,
     });
     expect(hub.requests).toHaveLength(2);
   });

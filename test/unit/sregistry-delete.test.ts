@@ -166,7 +166,7 @@ describe("a refusal", () => {
     expect(await failureOf(plan("lab/app:1.0"))).toEqual({
       code: "UNAUTHORIZED",
       message: "the registry deletes for its users only, and no login is known for it",
-      hint: `sregistry remote login NAME (made by: sregistry remote add --insecure NAME ${server.faults.host})`,
+      hint: `sregistry remote add --insecure NAME ${server.faults.host}, which asks for the token`,
     });
     expect(server.story()).toEqual([]);
   });

@@ -298,8 +298,8 @@ describe("a collection", () => {
     open({ token: "f".repeat(40) });
     expect(await failureOf(create("lab"))).toEqual({
       code: "UNAUTHORIZED",
-      message: "the registry wants a token for this, and has none from you that it knows",
-      hint: `sregistry remote login NAME (made by: sregistry remote add --insecure NAME ${server.faults.host})`,
+      message: "the registry makes collections for its users only, and no login that it knows was sent",
+      hint: `sregistry remote add --insecure NAME ${server.faults.host}, which asks for the token`,
     });
   });
 

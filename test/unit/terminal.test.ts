@@ -260,6 +260,23 @@ describe("progress", () => {
   });
 });
 
+describe("a table without rows", () => {
+  it.each([
+    { tty: true, told: "nothing is there\n" },
+    { tty: false, told: "" },
+  ])("is told to people, and leaves a pipe alone: $tty", async ({ tty, told }) => {
+    const made = await terminal({}, tty);
+    await made.terminal.table(["NAME"], rowsOf(), "nothing is there");
+    expect([made.stdout.text, made.stderr.text]).toEqual(["", told]);
+  });
+
+  it("is no matter where there are some", async () => {
+    const made = await terminal({}, true);
+    await made.terminal.table(["NAME"], rowsOf(["lab/tool"]), "nothing is there");
+    expect(made.stderr.text).toBe("");
+  });
+});
+
 describe("a question that nobody can answer", () => {
   it.each([
     { env: {}, input: false, stdin: true, why: "--no-input says so" },

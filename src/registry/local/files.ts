@@ -22,7 +22,9 @@ export function diskError(doing: string, error: unknown): unknown {
   const words = diskWords(error);
   if (words === undefined) return error;
   return new SregistryError("DISK", `${doing}: ${words}`, {
-    hint: "free space or another place: --store DIR, SREGISTRY_STORE; sregistry serve --check shows what a full disk left",
+    hint: /^E(?:ACCES|PERM|ROFS)$/.test(systemCode(error) ?? "")
+      ? "a place that you may write to: --store DIR, or SREGISTRY_STORE=DIR"
+      : "free space or another place: --store DIR, SREGISTRY_STORE; sregistry serve --check shows what a full disk left",
     cause: error,
   });
 }

@@ -124,6 +124,9 @@ export async function checkSize(repository: Repository, digest: Digest, size: nu
 export function notFound(reference: PlacedReference, index: RepositoryIndex | undefined): SregistryError {
   const words = index === undefined ? "there is no such repository" : "it has no such tag or digest";
   return new SregistryError("NOT_FOUND", `${formatReference(reference)} is not in the local store: ${words}`, {
-    hint: index === undefined ? "sregistry list local://" : `sregistry list local://${reference.path}`,
+    hint:
+      index === undefined
+        ? `sregistry list local:// shows what is; at another registry it has a host: oras://HOST/${reference.path}`
+        : `sregistry list local://${reference.path}`,
   });
 }

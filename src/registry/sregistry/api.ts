@@ -8,7 +8,6 @@ import { createRetryPolicy, type RetryLimits } from "../../http/retry-policy.ts"
 import { errorWords } from "../../http/status.ts";
 import type { Auth, Body, HttpResponse, Method, Transport } from "../../http/transport.ts";
 import { dailyLimit } from "../daily-limit.ts";
-import { tokenLogin } from "../token-login.ts";
 
 export interface ApiRequest {
   readonly method: Method;
@@ -28,6 +27,8 @@ export interface SregistryApi {
   /** For messages. */
   readonly name: string;
   readonly base: URL;
+  /** What to type for a login there. */
+  readonly login: string;
   readonly retry: Partial<RetryLimits> | undefined;
   /** With a signature where the request asks for one. */
   send(request: ApiRequest, call: Call): Promise<HttpResponse>;
@@ -40,6 +41,7 @@ export interface SregistryApi {
 export interface ApiOptions {
   readonly name: string;
   readonly base: URL;
+  readonly login: string;
   /** Signs. */
   readonly transport: Transport;
   /** Has the library's token. Public lists need none; some servers show private ones to whoever has it. */
@@ -50,7 +52,7 @@ export interface ApiOptions {
 /** The library API challenges nobody: it answers an anonymous request with less. */
 const EAGER: Auth = { kind: "registry", scopes: [], eager: true };
 
-export function createApi({ name, base, transport, bearer, retry }: ApiOptions): SregistryApi {
+export function createApi({ name, base, login, transport, bearer, retry }: ApiOptions): SregistryApi {
   const root = `${base.origin}${base.pathname.replace(/\/+$/, "")}`;
   const through =
     (carrier: Transport): SregistryApi["send"] =>
@@ -59,6 +61,7 @@ export function createApi({ name, base, transport, bearer, retry }: ApiOptions):
   const api: SregistryApi = {
     name,
     base,
+    login,
     retry,
     send: through(transport),
     sendAsUser: (request, call) => through(bearer ?? transport)({ ...request, auth: EAGER }, call),
@@ -78,11 +81,12 @@ export function createApi({ name, base, transport, bearer, retry }: ApiOptions):
   return api;
 }
 
-async function notJson({ name, base }: SregistryApi, response: HttpResponse): Promise<SregistryError> {
+async function notJson(api: SregistryApi, response: HttpResponse): Promise<SregistryError> {
+  const { name, base } = api;
   const { status, url } = response;
   const json = isJson(response);
   const words = await errorWords(response);
-  if (status === 403) return json ? refused(name, base, words) : dailyLimit(name);
+  if (status === 403) return json ? refused(api, words) : dailyLimit(name);
   const said = words === "" ? "" : ` (${words})`;
   if (status === 404) {
     return new SregistryError("UNSUPPORTED", `${name} has no ${url.pathname}${said}`, {
@@ -95,14 +99,14 @@ async function notJson({ name, base }: SregistryApi, response: HttpResponse): Pr
 }
 
 /** As JSON: API_REQUIRE_AUTH is set there, or the user lacks a right. */
-export function refused(name: string, base: URL, words: string): SregistryError {
+export function refused({ name, login }: Pick<SregistryApi, "name" | "login">, words: string): SregistryError {
   const anonymous = /not provided|authentication required|invalid token|token not valid/i.test(words);
   return new SregistryError(
     anonymous ? "UNAUTHORIZED" : "FORBIDDEN",
     `${name} refuses: ${words || "no reason given"}`,
     {
       status: 403,
-      hint: anonymous ? tokenLogin(base) : "ask the owner of the collection, or the administrator",
+      hint: anonymous ? login : "ask the owner of the collection, or the administrator",
     },
   );
 }

@@ -8,7 +8,6 @@ import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
 import { dailyLimit } from "../daily-limit.ts";
 import type { CollectionInfo } from "../registry.ts";
-import { tokenLogin } from "../token-login.ts";
 import { jsonBody, refused, type SregistryApi } from "./api.ts";
 import { storedCollection } from "./names.ts";
 
@@ -50,11 +49,8 @@ function collectionIn(given: string): string {
 }
 
 /** 412 is Hinkskalle's word for it; Singularity Registry Server 2.1 says 403, whoever owns the other one. */
-async function notMade(
-  { name, base }: SregistryApi,
-  collection: string,
-  response: HttpResponse,
-): Promise<SregistryError> {
+async function notMade(api: SregistryApi, collection: string, response: HttpResponse): Promise<SregistryError> {
+  const { name } = api;
   const { status } = response;
   const words = await errorWords(response);
   if (status === 409 || status === 412 || /exists/i.test(words)) {
@@ -63,7 +59,7 @@ async function notMade(
       hint: "choose another name: it may be somebody else's",
     });
   }
-  if (status === 403) return refused(name, base, words);
+  if (status === 403) return refused(api, words);
   return new SregistryError("REFUSED", `${name} does not make the collection ${JSON.stringify(collection)}: ${words}`, {
     status,
   });
@@ -79,10 +75,14 @@ async function ownEntity(api: SregistryApi, call: Call): Promise<string> {
   const { bytes } = await readUpTo(response, ERROR_LIMIT);
   // Django calls an empty answer text/html too.
   if (response.status === 403 && isHtml(response) && bytes.length > 0) throw dailyLimit(api.name);
-  throw new SregistryError("UNAUTHORIZED", `${api.name} wants a token for this, and has none from you that it knows`, {
-    status: response.status,
-    hint: tokenLogin(api.base),
-  });
+  throw new SregistryError(
+    "UNAUTHORIZED",
+    `${api.name} makes collections for its users only, and no login that it knows was sent`,
+    {
+      status: response.status,
+      hint: api.login,
+    },
+  );
 }
 
 function createdDecoder(name: string, hidden: boolean): Decoder<CollectionInfo> {

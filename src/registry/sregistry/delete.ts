@@ -10,7 +10,6 @@ import type { PlacedReference } from "../../reference/reference.ts";
 import { uriOf } from "../../reference/sregistry.ts";
 import { dailyLimit } from "../daily-limit.ts";
 import type { DeleteResult, Registry } from "../registry.ts";
-import { tokenLogin } from "../token-login.ts";
 import type { SregistryApi } from "./api.ts";
 import { ownsCollection } from "./collections.ts";
 import { unfreeze } from "./frozen.ts";
@@ -55,7 +54,7 @@ async function doomed(context: DeleteContext, reference: PlacedReference, call: 
   const { api, canSign } = context;
   if (!canSign) {
     throw new SregistryError("UNAUTHORIZED", `${api.name} deletes for its users only, and no login is known for it`, {
-      hint: tokenLogin(api.base),
+      hint: api.login,
     });
   }
   const { selector, path } = reference;

@@ -31,6 +31,8 @@ export interface SregistryOptions {
   readonly name?: string;
   /** Scheme, host and port; a path in it is kept. */
   readonly base: URL;
+  /** What to type for a login there; default: to make a remote of it. */
+  readonly login?: string;
   readonly library: Registry;
   readonly shub: Registry;
   /** Signs when a login is known, as `canSign` says. */
@@ -52,7 +54,8 @@ const READ_BACK_WAITS = [1000, 3000];
 export function createSregistryRegistry(options: SregistryOptions): Registry {
   const { base, library, shub, transport, canSign, bearer, protocol, retry } = options;
   const { name = `Singularity Registry Server ${base.host}`, readBackWaits: waits = READ_BACK_WAITS } = options;
-  const api = createApi({ name, base, transport, bearer, retry });
+  const { login = tokenLogin(base) } = options;
+  const api = createApi({ name, base, login, transport, bearer, retry });
   const images = new Images({ api, library, shub, first: protocol === "hmac" ? "shub" : "library" });
   const deletion = { api, shub, library, canSign, warned: new Set<string>() };
   /** Tags that came with a listing of repositories, until they are asked for or something changes. */
@@ -105,7 +108,7 @@ export function createSregistryRegistry(options: SregistryOptions): Registry {
   async function signedPush(request: PushRequest, call: Call): Promise<PushResult> {
     if (canSign) return hmacPush({ api, shub, waits }, request, call);
     throw new SregistryError("UNAUTHORIZED", `a push to ${name} needs a login, and none is known`, {
-      hint: tokenLogin(base),
+      hint: login,
     });
   }
 

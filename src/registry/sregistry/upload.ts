@@ -9,7 +9,6 @@ import { errorWords } from "../../http/status.ts";
 import type { HttpResponse } from "../../http/transport.ts";
 import { uriOf } from "../../reference/sregistry.ts";
 import type { Source } from "../../transfer/source.ts";
-import { tokenLogin } from "../token-login.ts";
 import { jsonBody, type SregistryApi } from "./api.ts";
 import { uploadForm } from "./form.ts";
 import { unfreeze } from "./frozen.ts";
@@ -127,7 +126,7 @@ async function refusal(
       // Our own server's words: the signature was taken, and nothing about token or clock is to be mended.
       hint: /belongs to/i.test(words)
         ? "ask the owner of the collection, or push to one of yours"
-        : `compare the token with ${base.origin}/token (${tokenLogin(base)}), ${clockWords(response)}, and see that the collection is yours`,
+        : `compare the token with ${base.origin}/token (${api.login}), ${clockWords(response)}, and see that the collection is yours`,
     });
   }
   const code = status === 200 ? "REPLY_INVALID" : "REFUSED";
