@@ -4,7 +4,7 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import { formatDuration, formatPart, shortRate, shortSize } from "../units.ts";
-import type { Style } from "./style.ts";
+import { asciiMarks, type Style } from "./style.ts";
 import { cutEnd, cutMiddle, displayWidth } from "./width.ts";
 
 export interface BarState {
@@ -120,7 +120,7 @@ function drawnBar({ phase, offset, total }: BarState, width: number, { unicode, 
 
 /** ASCII's own mark for what was cut; as wide as the other. */
 function inCharset(text: string, unicode: boolean): string {
-  return unicode ? text : text.replaceAll("…", "~");
+  return unicode ? text : asciiMarks(text);
 }
 
 /** For a terminal that is narrower than anything fits: without colour then, so that no sequence is cut. */

@@ -47,3 +47,11 @@ export function showsUnicode(env: ColourQuestion["env"]): boolean {
   const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
   return /utf-?8/i.test(locale);
 }
+
+/** The marks that tables and bars are drawn with, for a terminal that shows no Unicode; as wide as before. */
+export function asciiMarks(text: string): string {
+  return text
+    .replaceAll("…", "~")
+    .replace(/[█▉▊▋▌]/g, "#")
+    .replace(/[▍▎▏]/g, "-");
+}

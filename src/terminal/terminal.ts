@@ -10,7 +10,7 @@ import { createProgress, type ProgressMode } from "./progress.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
 import { safeBlock, safeJson, safeText } from "./safe-text.ts";
 import { createStatus } from "./status.ts";
-import { colourAllowed, colourStyle, plainStyle, type Style, showsUnicode } from "./style.ts";
+import { asciiMarks, colourAllowed, colourStyle, plainStyle, type Style, showsUnicode } from "./style.ts";
 import { alignedTable, type Cell, type Column, tabSeparatedLine } from "./table.ts";
 
 export interface TerminalStreams {
@@ -147,7 +147,7 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
     screen: (text) => answer(text.replace(HEADING, (heading) => style.bold(heading))),
     document: (document) => writeDocument(out, { schemaVersion: JSON_SCHEMA_VERSION, ...document }, options.render),
     async table(header, rows, none) {
-      const count = await writeTable({ out, style, header, rows });
+      const count = await writeTable({ out, style, header, rows, unicode: showsUnicode(options.env) });
       if (count === 0 && none !== undefined) log.info(none);
     },
     async failure(error) {
@@ -194,11 +194,12 @@ interface TableInput {
   readonly out: Output;
   readonly style: Style;
   readonly header: readonly (string | Column)[];
+  readonly unicode: boolean;
   readonly rows: AsyncIterable<readonly Cell[]>;
 }
 
 /** How many rows a terminal has been shown; undefined in a pipe. */
-async function writeTable({ out, style, header, rows }: TableInput): Promise<number | undefined> {
+async function writeTable({ out, style, header, rows, unicode }: TableInput): Promise<number | undefined> {
   if (!out.isTerminal) {
     for await (const row of rows) {
       if (out.closed) break;
@@ -208,7 +209,10 @@ async function writeTable({ out, style, header, rows }: TableInput): Promise<num
   }
   const all: (readonly Cell[])[] = [];
   for await (const row of rows) all.push(row);
-  if (all.length > 0) await out.write(alignedTable(header, all, { room: out.room, style }));
+  if (all.length > 0) {
+    const text = alignedTable(header, all, { room: out.room, style });
+    await out.write(unicode ? text : asciiMarks(text));
+  }
   return all.length;
 }
 

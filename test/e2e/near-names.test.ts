@@ -57,7 +57,7 @@ describe.concurrent("in the embedded registry", () => {
     [
       "pull nowhere/at-all",
       nowhere("nowhere/at-all:latest"),
-      "sregistry list local:// shows what is; at another registry it has a host: oras://HOST/nowhere/at-all",
+      "sregistry list local:// shows what is; at another registry it has a host: oras://HOST/nowhere/at-all:latest",
     ],
     [
       "pull --offline lab/tol",

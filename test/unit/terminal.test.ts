@@ -270,6 +270,15 @@ describe("a table without rows", () => {
     expect([made.stdout.text, made.stderr.text]).toEqual(["", told]);
   });
 
+  it.each([
+    { env: { LC_ALL: "C.UTF-8" }, shown: "NAME\n██▌▏ a…z\n" },
+    { env: { LC_ALL: "C", LANG: "en_GB.UTF-8" }, shown: "NAME\n###- a~z\n" },
+  ])("has marks that the terminal can show: $env", async ({ env, shown }) => {
+    const made = await terminal({ env, colour: false }, true);
+    await made.terminal.table(["NAME"], rowsOf(["██▌▏ a…z"]));
+    expect(made.stdout.text).toBe(shown);
+  });
+
   it("is no matter where there are some", async () => {
     const made = await terminal({}, true);
     await made.terminal.table(["NAME"], rowsOf(["lab/tool"]), "nothing is there");

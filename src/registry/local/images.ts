@@ -126,7 +126,7 @@ export function notFound(reference: PlacedReference, index: RepositoryIndex | un
   return new SregistryError("NOT_FOUND", `${formatReference(reference)} is not in the local store: ${words}`, {
     hint:
       index === undefined
-        ? `sregistry list local:// shows what is; at another registry it has a host: oras://HOST/${reference.path}`
+        ? `sregistry list local:// shows what is; at another registry it has a host: ${formatReference(reference).replace("local://", "oras://HOST/")}`
         : `sregistry list local://${reference.path}`,
   });
 }
