@@ -23,7 +23,8 @@ const AT_ONCE = 3;
 const CONNECTIONS = 2;
 
 /**
- * `told`: each entry as it is over, in the order of `inputs`.
+ * `told`: one entry after the other, in the order of `inputs`, each as soon as all before it are over; those that are over when
+ * something stops the rest too.
  * @throws SregistryError USAGE, before anything is fetched, when two would be one file; the signal's reason.
  */
 export async function pullAll(
@@ -37,17 +38,26 @@ export async function pullAll(
   const several = call.progress.several?.(
     inputs.map((input, index) => basename(files[index] ?? pullFileName(input.reference))),
   );
-  const entries: PullEntry[] = [];
+  const entries: (PullEntry | undefined)[] = [];
   let next = 0;
+  const tellReady = async (): Promise<void> => {
+    for (let entry = entries[next]; entry !== undefined; entry = entries[next]) {
+      next += 1;
+      await told(entry);
+    }
+  };
+  let telling = Promise.resolve();
   try {
     await eachOf(inputs.entries(), AT_ONCE, call, async ([index, input], own) => {
       entries[index] = await attempt(services, input, own);
       several?.through();
-      for (let entry = entries[next]; entry !== undefined; entry = entries[next]) {
-        next += 1;
-        await told(entry);
-      }
+      // Telling takes its time: the next one waits for it.
+      telling = telling.then(tellReady);
+      await telling;
     });
+  } catch (error) {
+    for (const entry of entries.slice(next)) if (entry !== undefined) await told(entry);
+    throw error;
   } finally {
     several?.over();
   }

@@ -90,22 +90,24 @@ async function runOne(input: PullInput, context: Context): Promise<void> {
   else await context.terminal.line(outcome.path);
 }
 
-/** Of several failures: each asks its registry for near names. */
-const MOST_HINTS = 3;
+/** Failures whose registry is asked for near names: with many, each would have to be waited for. */
+const MOST_ASKED = 3;
 
-/** Paths come in the order of the references, each as soon as those before it are there; failures when they happen. */
+/** Paths and failures come in the order of the references, each as soon as those before it are over. */
 async function runAll(inputs: readonly ListedPull[], context: Context): Promise<void> {
   const { terminal, flags } = context;
   const [services, call] = await Promise.all([context.services(), context.call()]);
   const summary = new PullSummary(performance.now());
   const hints = new Set<string>();
+  let asked = 0;
   await pullAll(services, inputs, call, async (entry) => {
     if (entry.failed === undefined) {
       summary.add(entry);
       tellPresent(entry.outcome, entry.input, context);
       return flags.structured ? undefined : terminal.line(entry.outcome.path);
     }
-    const failed = hints.size < MOST_HINTS ? await betterHint(entry.failed, context) : entry.failed;
+    asked += 1;
+    const failed = asked <= MOST_ASKED ? await betterHint(entry.failed, context) : entry.failed;
     const { hint } = failed;
     summary.add({ ...entry, failed });
     terminal.log.warn(failureWords(entry.input, failed));

@@ -5,7 +5,7 @@ import { type Readable, Transform } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BLOB, madeImage } from "../support/download.ts";
-import { type Fault, type Faults, reply, startFaults } from "../support/faults.ts";
+import { type Fault, type Faults, reply, stall, startFaults } from "../support/faults.ts";
 import { finished, PROGRAM, type Served, User } from "../support/program.ts";
 import { Picture } from "../support/screen.ts";
 
@@ -228,6 +228,28 @@ describe("a list in which some fail", () => {
   });
 });
 
+describe("failures that are looked into", () => {
+  const CATALOG = { path: /\/_catalog/ };
+
+  it("exit with the status of the first one named, however long its near names take", async () => {
+    faults.on(CATALOG, stall());
+    faults.on({ path: /\/lab\/two\// }, reply(403));
+    const run = await user.run(["-q", "pull", at("nope"), at("two")]);
+    expect(run.status).toBe(3);
+    expect(run.stderr.split("\n").filter((line) => line.startsWith("warning: "))).toEqual([
+      expect.stringContaining(at("nope")),
+      expect.stringContaining(at("two")),
+    ]);
+  });
+
+  it("are three at most: many that have no near name do not ask for one each", async () => {
+    faults.on(CATALOG, reply(404));
+    const missing = ["a", "b", "c", "d", "e"].map((name) => at(`nope-${name}`));
+    expect(await user.run(["-q", "pull", ...missing])).toMatchObject({ status: 3, stdout: "" });
+    expect(faults.count(CATALOG)).toBe(3);
+  });
+});
+
 describe("on a terminal", () => {
   it("each has a bar, and what is left is a line each, the paths and the sum", async () => {
     const slow = gate(MIB);
@@ -264,6 +286,21 @@ describe("on a terminal", () => {
     expect(lines.filter((one) => /%/.test(one))).toEqual([expect.stringMatching(/^one_1\.sif +\[=+\] 100% /)]);
     expect(lines.at(-2)).toBe("error: 1 of 2 images was not pulled");
     expect(text).toMatch(/^[\u0000-\u007e]*$/);
+  });
+
+  it("Ctrl-C does not swallow why another image failed before it", async () => {
+    const slow = gate(MIB);
+    faults.on(blobOf("one"), slow.fault);
+    const child = inTerminal(["pull", at("one"), at("nope")]);
+    await slow.reached;
+    await child.story.said(/1 of 2 images, /);
+    child.type("\u0003");
+    const { lines } = new Picture().write(await child.ended);
+    slow.open();
+    expect(lines.filter((line) => line.startsWith("warning: "))).toEqual([
+      expect.stringContaining(`warning: ${at("nope")} is not there`),
+    ]);
+    expect(lines.slice(-3)).toEqual(["error: interrupted", "hint: run the same command again to go on", ""]);
   });
 
   it("Ctrl-C leaves a cursor and whole lines, and the shell's prompt below them", async () => {
