@@ -6,7 +6,7 @@ import type { Format } from "./commands/format.ts";
 import { GLOBAL_OPTIONS, globalFlags } from "./commands/globals.ts";
 import type { HelpInput } from "./commands/help/help.ts";
 import { toldByVariable, wrongChoice } from "./commands/hints.ts";
-import { VERBS } from "./commands/index.ts";
+import { VERBS, type VerbEntry } from "./commands/index.ts";
 import { prepare } from "./commands/prepare.ts";
 import type { Answer } from "./commands/schemas/schema.ts";
 import { type AnyVerb, Flags, flagName, type OptionSpec, variablesOf } from "./commands/verb.ts";
@@ -44,6 +44,7 @@ export async function parseProgram(input: ProgramInput): Promise<Program> {
 async function parseCommand(input: ProgramInput): Promise<Program> {
   const written: string[] = [];
   let parsed: Program | undefined;
+  let reached: VerbEntry | undefined;
   const root = rootCommand(input, (text) => written.push(text));
   const flagsNow = (): Flags => readFlags(GLOBAL_OPTIONS, root.opts(), input.env);
   const help = (words: readonly string[], lenient: boolean): Program => ({
@@ -60,6 +61,7 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
   root.hook("preSubcommand", async (_root, command) => {
     const entry = VERBS.find(({ name }) => name === command.name());
     if (entry === undefined) return;
+    reached = entry;
     configureVerb(command, await entry.load(), async (verb, words, local) => {
       const flags = readFlags([...GLOBAL_OPTIONS, ...verb.options], { ...root.opts(), ...local }, input.env);
       try {
@@ -86,7 +88,7 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
     if (parsed !== undefined) return parsed;
     if (error.exitCode !== 0) {
       const { usageError } = await import("./commands/usage-error.ts");
-      throw await usageError(error, input.argv, VERBS);
+      throw await usageError(error, reached, VERBS);
     }
     return { flags: flagsNow(), render: undefined, run: (context) => context.terminal.block(written.join("")) };
   }

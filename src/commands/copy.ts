@@ -9,6 +9,7 @@ import { isFileWord } from "../reference/file-word.ts";
 import { repositoryName } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
+import { errorDocument } from "../terminal/error-document.ts";
 import { CopySummary } from "./copy-summary.ts";
 import { shellWord } from "./hints.ts";
 import { COPY, COPY_ALL } from "./schemas/copy.ts";
@@ -158,6 +159,5 @@ function entryShown(entry: CopyEntry): Record<string, unknown> {
     const { failed: _failed, ...outcome } = entry;
     return { tag, ...shown(outcome) };
   }
-  const { code, exitStatus: exit, message, hint } = failed;
-  return { tag, outcome: "failed", error: { code, exit, message, hint: hint ?? null } };
+  return { tag, outcome: "failed", error: errorDocument(failed) };
 }

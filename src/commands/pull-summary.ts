@@ -3,6 +3,7 @@ import type { PullOutcome } from "../client/pull.ts";
 import type { ListedPull, PullEntry } from "../client/pull-all.ts";
 import { EXIT_STATUS, SregistryError } from "../errors.ts";
 import { formatReference } from "../reference/format.ts";
+import { errorDocument } from "../terminal/error-document.ts";
 import { formatDuration, formatSize, shortRate } from "../units.ts";
 
 /** Bytes: less is through before anybody wonders how fast it was. */
@@ -28,10 +29,10 @@ export class PullSummary {
   }
 
   document(): { readonly images: readonly PullOutcome[]; readonly failures: readonly object[] } {
-    const failures = this.#failures.map(({ input, failed: { code, exitStatus: exit, message, hint } }) => ({
+    const failures = this.#failures.map(({ input, failed }) => ({
       reference: formatReference(input.reference),
       where: input.where ?? null,
-      error: { code, exit, message, hint: hint ?? null },
+      error: errorDocument(failed),
     }));
     return { images: this.#images, failures };
   }

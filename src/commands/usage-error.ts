@@ -30,13 +30,12 @@ export interface Complaint {
   readonly message: string;
 }
 
-/** `argv`: the whole command line, for which verb it is about. */
+/** `entry`: the verb that the command line came to, undefined where it came to none. */
 export async function usageError(
   complaint: Complaint,
-  argv: readonly string[],
+  entry: VerbEntry | undefined,
   verbs: readonly VerbEntry[],
 ): Promise<SregistryError> {
-  const entry = verbs.find(({ name }) => argv.includes(name));
   const verb = await entry?.load();
   const { message, hint } = told(complaint, entry?.name, verb, verbs);
   return new SregistryError("USAGE", message, { hint, cause: complaint });

@@ -4,7 +4,7 @@ import { silentProgress } from "../call.ts";
 import { formatDuration, formatRate, formatSize } from "../units.ts";
 import type { Output } from "./output.ts";
 import { Rate } from "./rate.ts";
-import { safeText } from "./safe-text.ts";
+import { safeJson, safeText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
 
 export type ProgressMode = "auto" | "bar" | "plain" | "json" | "none";
@@ -91,7 +91,7 @@ function jsonTask({ label, total, image, clock, say }: TaskSeed): Task {
   let lastEvent = Number.NEGATIVE_INFINITY;
   let lastWords = "";
   const event = (kind: string, more: Record<string, unknown> = {}): void =>
-    say(JSON.stringify({ event: kind, name: label, image: image ?? null, offset, total: total ?? null, ...more }));
+    say(safeJson({ event: kind, name: label, image: image ?? null, offset, total: total ?? null, ...more }, 0));
   event("start");
   return {
     at(bytes) {

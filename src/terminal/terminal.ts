@@ -4,6 +4,7 @@ import type { Log, Progress } from "../call.ts";
 import type { SregistryError } from "../errors.ts";
 import { redact } from "../secret.ts";
 import type { Bars } from "./bar.ts";
+import { errorDocument } from "./error-document.ts";
 import { createOutput, type Output } from "./output.ts";
 import type { Look } from "./page.ts";
 import { createProgress, type ProgressMode } from "./progress.ts";
@@ -112,7 +113,7 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
   // With --progress json every line is an event, so that who reads them need not tell them from text.
   let asEvents = options.progress === "json";
   const say = (level: "info" | "warning" | "verbose" | "debug", message: string, shown: string): void =>
-    tell(asEvents ? eventLine({ event: "message", level, text: message }) : shown);
+    tell(asEvents ? eventLine({ event: "message", level, text: redact(message) }) : shown);
   const log: Log = {
     info: (message) => options.quiet || say("info", message, safeText(message)),
     warn: (message) => say("warning", message, `${errorStyle.warning("warning:")} ${safeText(message)}`),
@@ -154,9 +155,8 @@ export async function createTerminal(streams: TerminalStreams, options: Terminal
       bars?.close();
       const hint = error.hint === undefined ? undefined : safeText(error.hint);
       if (options.json || asEvents) {
-        const { code, exitStatus: exit, message } = error;
-        const document = { error: { code, exit, message, hint: error.hint ?? null } };
-        await err.write(redact(`${asEvents ? eventLine(document) : safeJson(document)}\n`));
+        const document = { error: errorDocument(error) };
+        await err.write(`${asEvents ? eventLine(document) : safeJson(document)}\n`);
       } else {
         tell(`${errorStyle.error("error:")} ${safeText(error.message)}`);
         if (hint !== undefined) tell(`${errorStyle.dim("hint:")} ${hint}`);

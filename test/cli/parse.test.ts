@@ -152,6 +152,9 @@ describe("a command line that is wrong", () => {
     ["pull --forse=yes lab/tool", "sregistry pull has no flag --forse", "did you mean --force?"],
     ["list --qiuet", "sregistry list has no flag --qiuet", "did you mean --quiet?"],
     ["pull --nonsense lab/tool:1", "sregistry pull has no flag --nonsense", "sregistry help pull"],
+    // The words behind the verb may be verbs too, and so may a flag's value.
+    ["pull list --nonsense", "sregistry pull has no flag --nonsense", "sregistry help pull"],
+    ["--registry list pull --forse x", "sregistry pull has no flag --forse", "did you mean --force?"],
     ["--nonsense", "there is no flag --nonsense", "sregistry help"],
     ["pull lab/tool --output", "--output needs a value: -o, --output <file>", "sregistry help pull"],
     [

@@ -154,6 +154,23 @@ describe("the two streams", () => {
     expect(stdout.text + stderr.text).toBe("/data/hunter2-and-more.sif\ndebug: Authorization: Bearer ***\ntoken ***\n");
   });
 
+  it("show no secret in JSON either, where its quotes are escaped", async () => {
+    const secret = new Secret('pass"word\\1');
+    const failure = new SregistryError("REFUSED", `the server said ${secret.reveal()}`, { hint: secret.reveal() });
+    const { terminal: made, stderr } = await terminal({ progress: "json" });
+    made.log.info(`the server said ${secret.reveal()}`);
+    await made.failure(failure);
+    expect(
+      stderr.text
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      { event: "message", level: "info", text: "the server said ***" },
+      { error: { code: "REFUSED", exit: 8, message: "the server said ***", hint: "***" } },
+    ]);
+  });
+
   it("put an error's code, exit status and hint into JSON", async () => {
     const { terminal: made, stderr } = await terminal({ json: true });
     await made.failure(new SregistryError("NOT_FOUND", "no such tag", { hint: "sregistry list" }));
