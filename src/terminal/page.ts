@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { safeText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
-import { displayWidth } from "./width.ts";
+import { displayWidth, pieces } from "./width.ts";
 
 export interface Look {
   readonly style: Style;
@@ -64,22 +64,11 @@ export function wrapped(text: string, width: number): readonly string[] {
       continue;
     }
     if (line !== "") lines.push(line);
-    line = word;
-    while (displayWidth(line) > width) {
-      const full = beginning(line, width);
-      lines.push(full);
-      line = line.slice(full.length);
+    line = "";
+    for (const piece of pieces(word, width)) {
+      if (line !== "") lines.push(line);
+      line = piece;
     }
   }
   return [...lines, line];
-}
-
-/** As many characters as fit, and at least one. */
-function beginning(text: string, width: number): string {
-  let taken = "";
-  for (const character of text) {
-    if (taken !== "" && displayWidth(taken + character) > width) break;
-    taken += character;
-  }
-  return taken;
 }

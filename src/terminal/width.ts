@@ -43,6 +43,22 @@ export function cutMiddle(text: string, width: number): string {
   return `${take(all, width - 1 - displayWidth(tail))}${ELLIPSIS}${tail}`;
 }
 
+/** `text` from its beginning to its end, each piece as long as fits into `width` columns; one grapheme fits always. */
+export function* pieces(text: string, width: number): Generator<string> {
+  let piece = "";
+  let used = 0;
+  for (const one of graphemes(text)) {
+    const more = cells(one);
+    if (piece !== "" && used + more > width) {
+      yield piece;
+      [piece, used] = ["", 0];
+    }
+    piece += one;
+    used += more;
+  }
+  yield piece;
+}
+
 /** The first graphemes that fit, put together by `join`. */
 function take(
   all: readonly string[],
@@ -59,9 +75,21 @@ function take(
   return kept;
 }
 
+/** Code units that are segmented at a time: what Intl.Segmenter takes for a text grows with the square of its length. */
+const SLICE = 1024;
+
 function graphemes(text: string): readonly string[] {
   segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
-  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+  const found: string[] = [];
+  let last = "";
+  for (let at = 0; at < text.length; at += SLICE) {
+    const slice = last + text.slice(at, at + SLICE);
+    for (const one of segmenter.segment(slice)) found.push(one.segment);
+    // It may go on in the next slice, unless it is no character of anybody's language.
+    const goesOn = at + SLICE < text.length && (found.at(-1)?.length ?? 0) < SLICE;
+    last = goesOn ? (found.pop() ?? "") : "";
+  }
+  return found;
 }
 
 /** The expressions are in functions: reading these classes takes V8 10 ms, and most lists are ASCII. */

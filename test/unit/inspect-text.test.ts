@@ -269,3 +269,8 @@ it.each([
   ["測定結果の解析", 5, ["測定", "結果", "の解", "析"]],
   ["", 5, [""]],
 ])("%j in %d columns", (text, width, lines) => expect(wrapped(text, width)).toEqual(lines));
+
+it("a label of many lines without a blank does not hang the terminal", () => {
+  const value = "e\u0301".repeat(256 * 1024);
+  expect(wrapped(value, 64)).toEqual(Array.from({ length: 4 * 1024 }, () => "e\u0301".repeat(64)));
+});
