@@ -36,6 +36,8 @@ export interface Missing {
   readonly kind: "image" | "file";
   /** An image's as it may be typed, with its scheme; a file's path. */
   readonly name: string;
+  /** A list of it has come out empty: no hint to list it helps. */
+  readonly listed?: true;
 }
 
 export interface ErrorDetails {

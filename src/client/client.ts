@@ -31,7 +31,7 @@ import { labels } from "./labels.ts";
 import { describeOne, list, listAll } from "./list.ts";
 import { DEFAULT_COLUMNS, type ListRow, parseSort } from "./list-columns.ts";
 import { listRows } from "./list-rows.ts";
-import { hostOf, login, logout, passwordOf } from "./login.ts";
+import { login, loginHost, logout, passwordOf } from "./login.ts";
 import { pull } from "./pull.ts";
 import { pullAll } from "./pull-all.ts";
 import { type PushInput, planPush, push } from "./push.ts";
@@ -122,12 +122,12 @@ export async function createClient(options: ClientOptions = {}): Promise<Client>
       ),
     login: (where, { username, password, ...input }) =>
       session.change(input, async (services, call) => {
-        const host = hostOf(where);
+        const host = loginHost(services, where);
         return { host, ...(await login(services, { host, username, password: passwordOf(password) }, call)) };
       }),
     logout: (where, input = {}) =>
       session.change(input, async (services, call) => {
-        const host = hostOf(where);
+        const host = loginHost(services, where);
         return { host, ...(await logout(services, host, call)) };
       }),
     serve: (input = {}) => session.run(input, (services, call) => startServer(session, services, input, call)),

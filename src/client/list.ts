@@ -65,7 +65,8 @@ export async function* listAll(
 }
 
 function missingImage(repository: PlacedReference, { selector }: Pattern): Missing {
-  return { kind: "image", name: formatReference(selector === undefined ? repository : { ...repository, selector }) };
+  const name = formatReference(selector === undefined ? repository : { ...repository, selector });
+  return { kind: "image", name, ...(selector === undefined ? { listed: true } : {}) };
 }
 
 /** None for a pattern that names a container: then nothing more is asked. */

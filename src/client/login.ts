@@ -18,7 +18,13 @@ export interface LoginInput {
 
 /** `oras://ghcr.io`, `docker://ghcr.io` and `https://ghcr.io/` are understood as their host. */
 export function hostOf(word: string): Host {
-  return parseHost(word.replace(/^(?:oras|docker|https?):\/\//, "").replace(/\/+$/, ""));
+  const [host = ""] = word.replace(/^(?:oras|docker|https?):\/\//, "").split("/");
+  return parseHost(host);
+}
+
+/** The same for a word that may be the name of an OCI registry among the remotes. */
+export function loginHost({ config }: Pick<Services, "config">, word: string): Host {
+  return hostOf(config.remotes?.get(word) ?? word);
 }
 
 /** @throws SregistryError USAGE for none. */

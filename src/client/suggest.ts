@@ -5,7 +5,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import type { Call } from "../call.ts";
-import { enriched, isCode, type SregistryError } from "../errors.ts";
+import { enriched, isCode, type Missing, type SregistryError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { formatReference, repositoryName } from "../reference/format.ts";
 import { isRepoPath } from "../reference/name.ts";
@@ -26,7 +26,7 @@ export async function suggest(services: Services, error: SregistryError, call: C
   const hint =
     missing.kind === "file"
       ? await fileHint(missing.name, services.cwd)
-      : await imageHint(services, await services.place(parseReference(missing.name)), before, call);
+      : await imageHint(services, missing, before, call);
   return hint === undefined ? error : enriched(error, { hint });
 }
 
@@ -40,16 +40,21 @@ async function fileHint(path: string, cwd: string): Promise<string | undefined> 
 
 async function imageHint(
   services: Services,
-  reference: PlacedReference,
+  { name, listed }: Missing,
   before: string | undefined,
   call: Call,
 ): Promise<string | undefined> {
+  const reference = await services.place(parseReference(name));
   if (services.offline && reference.scheme !== "local") return undefined;
   const [registry, placement] = await Promise.all([services.open(reference), services.placement({})]);
   const tags = await tagsThere(registry, reference.path, call);
   // One that lost its last tag may still be there, and helps nobody.
   if (tags !== undefined && tags.length > 0) return tagHint(reference, tags, placement);
-  const others = (await pathsThere(registry, reference.path, call)).filter((path) => path !== reference.path);
+  // Nor does what is below a name that has just been listed.
+  const { path: wanted } = reference;
+  const others = (await pathsThere(registry, wanted, call)).filter(
+    (path) => path !== wanted && !(listed === true && path.startsWith(`${wanted}/`)),
+  );
   const hint = pathHint(reference, others, placement);
   // Registries say of what is private that it is not there.
   const login = /sregistry (?:login \S+|remote (?:login|status)(?: \S+)?)/.exec(before ?? "")?.[0];

@@ -1,4 +1,4 @@
-import { hostOf, login as loginTo, passwordOf } from "../client/login.ts";
+import { loginHost, login as loginTo, passwordOf } from "../client/login.ts";
 import { isRemote, nearRemote } from "../client/remotes.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
@@ -60,23 +60,28 @@ export const login = defineVerb<Input>({
   },
   async run(input, context) {
     const { where } = input;
-    if (where === undefined || (await isRemote(await context.services(), where))) {
+    const services = await context.services();
+    if (where === undefined || (await isRemote(services, where))) {
       const kept = await loginToRemote(where, input.token, context);
       return context.flags.structured ? context.terminal.document({ ...kept }) : undefined;
     }
-    if (!looksLikeHost(where) && !where.includes("://")) {
-      const near = await nearRemote(await context.services(), where);
+    if (!looksLikeHost(where) && !where.includes("://") && services.config.remotes?.has(where) !== true) {
+      const near = await nearRemote(services, where);
       const remotes = near === undefined ? "sregistry remote list" : `did you mean ${near}? sregistry remote list`;
       throw new SregistryError("NOT_FOUND", `${where} is not a remote, and not written like a host`, {
         hint: `${remotes}; for a host of one word: sregistry login oras://${where}`,
       });
     }
     if (input.token.stdin || input.token.file !== undefined) {
-      throw new SregistryError("USAGE", `${JSON.stringify(where)} is no remote, and a token alone is for remotes`, {
-        hint: "sregistry remote list; a registry's host takes --username and --password-stdin",
-      });
+      throw new SregistryError(
+        "USAGE",
+        `a token alone is for the library of a remote, and ${JSON.stringify(where)} is none`,
+        {
+          hint: `sregistry login ${where} --username NAME --password-stdin takes a token for the password`,
+        },
+      );
     }
-    return loginToHost(hostOf(where), input, context);
+    return loginToHost(loginHost(services, where), input, context);
   },
 });
 

@@ -1,5 +1,5 @@
 import { logoutRemote } from "../client/accounts.ts";
-import { hostOf, logout as logoutFrom } from "../client/login.ts";
+import { loginHost, logout as logoutFrom } from "../client/login.ts";
 import { isRemote, nearRemote } from "../client/remotes.ts";
 import { enriched, isCode } from "../errors.ts";
 import { LOGOUT } from "./schemas/login.ts";
@@ -27,7 +27,7 @@ export const logout = defineVerb<{ readonly where: string | undefined }>({
       call.log.info("Logout succeeded");
       return context.flags.structured ? context.terminal.document({ remote, removed: path }) : undefined;
     }
-    const host = hostOf(where);
+    const host = loginHost(services, where);
     const removed = await logoutFrom(services, host, call).catch(async (error: unknown) => {
       const near = await nearRemote(services, where);
       throw near !== undefined && isCode(error, "NOT_FOUND")

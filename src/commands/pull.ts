@@ -75,6 +75,9 @@ export const pull = defineVerb<Input>({
   },
   async run({ pulls, fromFile, common }, context) {
     const listed = fromFile === undefined ? [] : parseList(await readList(fromFile, context), fromFile);
+    if (fromFile !== undefined && listed.length === 0) {
+      context.terminal.log.warn(`${fromFile === "-" ? "standard input" : fromFile} names no image`);
+    }
     const inputs = [...pulls, ...listed.map((one) => ({ ...common, ...one }))];
     const [only] = inputs;
     const alone = fromFile === undefined && inputs.length === 1;
@@ -175,6 +178,11 @@ function parseList(text: string, file: string): readonly Pick<ListedPull, "refer
     const name = line.trim();
     if (name === "" || name.startsWith("#")) return [];
     const where = `${file === "-" ? "standard input" : file} line ${index + 1}`;
+    if (/\s/.test(name)) {
+      throw new SregistryError("USAGE", `${where} has more than one word: ${JSON.stringify(name)}`, {
+        hint: "one reference a line; a line that begins with # is passed over",
+      });
+    }
     try {
       return [{ reference: parseReference(name), where }];
     } catch (error) {

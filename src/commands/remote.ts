@@ -1,5 +1,6 @@
 import { loginPassword, logoutRemote, remoteStatus } from "../client/accounts.ts";
 import { addRemote, listRemotes, removeRemote, useRemote } from "../client/remotes.ts";
+import type { Services } from "../client/services.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import { unknownAction } from "./actions.ts";
@@ -102,6 +103,7 @@ export const remote = defineVerb<Input>({
     const [name = ""] = input.words;
     const services = await context.services();
     const call = await context.call();
+    if (["login", "logout", "status"].includes(input.action)) requireLibrary(services, input.action, name);
     switch (input.action) {
       case "add":
         return add(input, context);
@@ -138,6 +140,15 @@ export const remote = defineVerb<Input>({
     }
   },
 });
+
+/** Of an OCI registry remote.yaml knows nothing. */
+function requireLibrary({ config }: Pick<Services, "config">, action: string, name: string): void {
+  const uri = config.remotes?.get(name);
+  if (uri === undefined) return;
+  throw new SregistryError("USAGE", `${name} is an OCI registry, ${uri}, and remote ${action} is for libraries`, {
+    hint: action === "status" ? `sregistry list --registry ${name}` : `sregistry ${action} ${name}`,
+  });
+}
 
 function isAction(word: string): word is Action {
   return word in ACTIONS;

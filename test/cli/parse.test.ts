@@ -85,6 +85,7 @@ describe("metadata flags", () => {
 describe("login", () => {
   it.each(["ghcr.io", "oras://ghcr.io", "docker://ghcr.io", "https://ghcr.io/"])("%s is a host", (word) => {
     expect(hostOf(word)).toBe("ghcr.io");
+    expect(hostOf(`${word.replace(/\/$/, "")}/org`)).toBe("ghcr.io");
   });
 
   it("means the active remote without a word", async () => {

@@ -85,6 +85,14 @@ describe.concurrent("in the embedded registry", () => {
     expect(await user.run(line.split(" "))).toEqual(failed(message, hint));
   });
 
+  it("list that found nothing is no answer to itself: the last image of a collection is deleted", async () => {
+    await user.run(["push", "-q", "image.sif", "vanished/one:1"]);
+    await user.run(["delete", "--force", "vanished/one:1"]);
+    expect(await user.run(["list", "vanished"])).toEqual(
+      failed(unmatched("vanished"), "sregistry list shows what is there"),
+    );
+  });
+
   it("is told with --json too", async () => {
     const run = await user.run(["pull", "--json", "lab/tool:1.O"]);
     expect(JSON.parse(run.stderr)).toEqual({

@@ -184,6 +184,23 @@ describe("a remote", () => {
     expect(named.stderr).toContain('--registry "lab" names no registry');
   });
 
+  it("that is an OCI registry is logged in to by its name, and not said to be missing", async () => {
+    await ok(user.run(["remote", "add", "here", `oras://${closed.host}/lab`]));
+    expect(await user.run(["remote", "status", "here"])).toEqual({
+      status: 2,
+      stdout: "",
+      stderr:
+        `error: here is an OCI registry, oras://${closed.host}/lab, and remote status is for libraries\n` +
+        "hint: sregistry list --registry here\n",
+    });
+    expect(hintOf(await user.run(["remote", "login", "here"]))).toBe("hint: sregistry login here");
+    const login = ["login", "here", "--username", "vanessa", "--password-stdin"];
+    await ok(user.run(login, { input: tokens.vanessa }));
+    await ok(user.run(["list", "--registry", "here"]));
+    const { stderr } = await user.run(["logout", "here"]);
+    expect(stderr).toContain(`Removed the login for ${closed.host} from `);
+  });
+
   it("that is not in use is removed without a word about the default", async () => {
     await atHome(user, "vanessa");
     await ok(user.run(["remote", "add", "--insecure", "--no-login", "other", "127.0.0.1"]));

@@ -210,11 +210,25 @@ describe("a list in which some fail", () => {
   });
 
   it("is refused as a whole where a line is no reference", async () => {
-    await writeFile(user.path("images.txt"), `${at("one")}\n\nlab/two words\n`);
-    const { status, stdout, stderr } = await user.run(["pull", "--from-file", "images.txt"]);
-    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toMatch(/^error: images\.txt line 3: /);
+    await writeFile(user.path("images.txt"), `${at("one")}\n\nlab/two:1 # newest\n`);
+    expect(await user.run(["pull", "--from-file", "images.txt"])).toEqual({
+      status: 2,
+      stdout: "",
+      stderr:
+        'error: images.txt line 3 has more than one word: "lab/two:1 # newest"\n' +
+        "hint: one reference a line; a line that begins with # is passed over\n",
+    });
+    await writeFile(user.path("images.txt"), `${at("one")}\n\nLab/two\n`);
+    expect((await user.run(["pull", "--from-file", "images.txt"])).stderr).toMatch(/^error: images\.txt line 3: /);
     expect(faults.requests).toEqual([]);
+  });
+
+  it("is nothing without a reference, and says so", async () => {
+    expect(await user.run(["pull", "--from-file", "-"], { input: "# none today\n" })).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: "warning: standard input names no image\n",
+    });
   });
 
   it("is worth trying again only when all that failed is", async () => {
