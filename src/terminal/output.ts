@@ -21,7 +21,8 @@ interface MaybeTty {
   readonly columns?: number;
 }
 
-export function createOutput(stream: Writable & MaybeTty): Output {
+/** `clean`: a last look at all that is written. */
+export function createOutput(stream: Writable & MaybeTty, clean: (text: string) => string = (text) => text): Output {
   let closed = false;
   let failure: Error | undefined;
   const waiting = new Set<() => void>();
@@ -53,7 +54,7 @@ export function createOutput(stream: Writable & MaybeTty): Output {
       return closed;
     },
     async write(text) {
-      if (!closed && !stream.write(text)) {
+      if (!closed && !stream.write(clean(text))) {
         await new Promise<void>((wake) => waiting.add(wake));
       }
       settle();

@@ -15,12 +15,22 @@ export function safeText(text: string): string {
   return text.replace(UNSAFE, visible);
 }
 
-/**
- * Text of several lines (a runscript, a definition file): newlines and tabs stay. A line that starts with `::` would
- * be taken as a command by GitHub Actions and is indented by one space.
- */
+/** Text of several lines (a runscript, a definition file): newlines and tabs stay. */
 export function safeBlock(text: string): string {
-  return text.replaceAll("\r\n", "\n").replace(UNSAFE_IN_BLOCK, visible).replace(/^::/gm, " ::");
+  return text.replaceAll("\r\n", "\n").replace(UNSAFE_IN_BLOCK, visible);
+}
+
+/** Whoever reads the log takes commands out of it: GitHub Actions, Forgejo's and Gitea's, Azure Pipelines. */
+export function takesCommands(env: Readonly<Record<string, string | undefined>>): boolean {
+  return [env["GITHUB_ACTIONS"], env["TF_BUILD"]].some((value) => (value ?? "") !== "");
+}
+
+/**
+ * For such a log: `::` begins a command at the start of a line, after any blanks, and `##[` or `##vso[` wherever it stands. The
+ * escapes are those of JSON too, so that a document stays the same.
+ */
+export function withoutCommands(text: string): string {
+  return text.replace(/^([^\S\n]*):(?=:)/gm, "$1\\u003a").replace(/##(?=(?:vso)?\[)/g, "#\\u0023");
 }
 
 /** JSON text in which the characters that JSON.stringify leaves alone (DEL, C1, bidi) are escapes too. */

@@ -9,7 +9,7 @@ import { createOutput, type Output } from "./output.ts";
 import type { Look } from "./page.ts";
 import { createProgress, type ProgressMode } from "./progress.ts";
 import { createPrompt, type Prompt } from "./prompt.ts";
-import { safeBlock, safeJson, safeText } from "./safe-text.ts";
+import { safeBlock, safeJson, safeText, takesCommands, withoutCommands } from "./safe-text.ts";
 import { createStatus } from "./status.ts";
 import { asciiMarks, colourAllowed, colourStyle, plainStyle, type Style, showsUnicode } from "./style.ts";
 import { alignedTable, type Cell, type Column, tabSeparatedLine } from "./table.ts";
@@ -84,8 +84,9 @@ function nobodyToAsk(
 const HEADING = /^\S.*:$/gm;
 
 export async function createTerminal(streams: TerminalStreams, options: TerminalOptions): Promise<Terminal> {
-  const out = createOutput(streams.stdout);
-  const err = createOutput(streams.stderr);
+  const guard = takesCommands(options.env) ? withoutCommands : undefined;
+  const out = createOutput(streams.stdout, guard);
+  const err = createOutput(streams.stderr, guard);
   const colour = async (output: Output): Promise<Style> =>
     colourAllowed({ isTerminal: output.isTerminal, wanted: options.colour, env: options.env })
       ? await colourStyle()

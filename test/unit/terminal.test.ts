@@ -7,7 +7,7 @@ import { Secret } from "../../src/secret.ts";
 import { createOutput } from "../../src/terminal/output.ts";
 import { createProgress } from "../../src/terminal/progress.ts";
 import { createPrompt } from "../../src/terminal/prompt.ts";
-import { safeBlock, safeJson, safeText } from "../../src/terminal/safe-text.ts";
+import { safeBlock, safeJson, safeText, withoutCommands } from "../../src/terminal/safe-text.ts";
 import { colourAllowed, plainStyle } from "../../src/terminal/style.ts";
 import { alignedTable, tabSeparatedLine } from "../../src/terminal/table.ts";
 import { createTerminal, type TerminalOptions } from "../../src/terminal/terminal.ts";
@@ -63,8 +63,34 @@ describe("text from a server", () => {
     );
   });
 
-  it("cannot give commands to GitHub Actions", () => {
-    expect(safeBlock("ok\n::set-output name=x::y")).toBe("ok\n ::set-output name=x::y");
+  it.each([
+    ["::set-output name=x::y\n", "\\u003a:set-output name=x::y\n"],
+    ["ok\n \t::add-mask::a", "ok\n \t\\u003a:add-mask::a"],
+    [
+      "a ##[error]b, c ##vso[task.setvariable variable=PATH]d",
+      "a #\\u0023[error]b, c #\\u0023vso[task.setvariable variable=PATH]d",
+    ],
+    ["a ::b, ##c [d]\n", "a ::b, ##c [d]\n"],
+  ])("cannot give commands to the reader of a CI job's log: %j", (text, shown) => {
+    expect(withoutCommands(text)).toBe(shown);
+  });
+
+  it.each([
+    ["GITHUB_ACTIONS", "\\u003a:error::x\ty\n\\u003a:error::x\n \\u003a:stop-commands::z\n"],
+    ["CI", "::error::x\ty\n::error::x\n ::stop-commands::z\n"],
+  ])("is kept from such a log alone, where %s is set", async (variable, shown) => {
+    const { terminal: made, stdout } = await terminal({ env: { [variable]: "true" } });
+    await made.table(["KEY", "VALUE"], rowsOf(["::error::x", "y"]));
+    await made.line("::error::x");
+    await made.block(" ::stop-commands::z");
+    expect(stdout.text).toBe(shown);
+  });
+
+  it("is the same document for programs that read it out of such a job", async () => {
+    const { terminal: made, stdout } = await terminal({ env: { TF_BUILD: "True" }, json: true });
+    await made.document({ text: "##[error]x" });
+    expect(stdout.text).not.toContain("##[");
+    expect(JSON.parse(stdout.text)).toEqual({ schemaVersion: 1, text: "##[error]x" });
   });
 
   it("is the same value in JSON, with its controls as escapes", () => {
