@@ -69,7 +69,7 @@ export async function main(): Promise<void> {
     await using context = createContext({
       flags,
       env,
-      cwd: process.cwd(),
+      cwd: currentDirectory(),
       command: ownCommand(),
       stdin,
       nodeVersion: process.versions.node,
@@ -87,6 +87,15 @@ export async function main(): Promise<void> {
     await terminal.failure(failure);
   }
   await terminal.flush();
+}
+
+/** Of a job whose scratch directory was removed under it there is none. */
+function currentDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new SregistryError("USAGE", "the current directory is not there any more", { hint: "cd, and again", cause });
+  }
 }
 
 /** A single executable is its own script: what stands in place of one is the word that it was called by. */

@@ -48,6 +48,7 @@ const FOUNDATION = [
   "version.ts",
   "units.ts",
   "nearest.ts",
+  "shell-word.ts",
 ];
 
 /** room -> the rooms it may import. A room may always import itself. */
@@ -57,6 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "exit-status.ts": ["errors.ts"],
   "version.ts": [],
   "units.ts": [],
+  "shell-word.ts": [],
   "hmac.ts": [],
   "nearest.ts": [],
   "secret.ts": [],

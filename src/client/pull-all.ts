@@ -1,8 +1,9 @@
 /** Several images, a few at a time. One that fails is told and does not stop the others. */
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Call } from "../call.ts";
 import { SregistryError } from "../errors.ts";
 import { formatReference, pullFileName } from "../reference/format.ts";
+import { requireDirectory } from "../transfer/target.ts";
 import { eachOf } from "./copy-together.ts";
 import type { PullServices } from "./get.ts";
 import { type PullInput, type PullOutcome, pull, targetPath } from "./pull.ts";
@@ -35,6 +36,9 @@ export async function pullAll(
 ): Promise<void> {
   const files = inputs.map((input) => (input.cache === "only" ? undefined : targetPath(services.cwd, input)));
   requireApart(inputs, files);
+  // One error for all of them.
+  const directories = files.filter((file) => file !== undefined).map((file) => dirname(file));
+  for (const directory of new Set(directories)) await requireDirectory(directory);
   const several = call.progress.several?.(
     inputs.map((input, index) => basename(files[index] ?? pullFileName(input.reference))),
   );

@@ -9,9 +9,9 @@ import { isFileWord } from "../reference/file-word.ts";
 import { repositoryName } from "../reference/format.ts";
 import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
+import { shellWord } from "../shell-word.ts";
 import { errorDocument } from "../terminal/error-document.ts";
 import { CopySummary } from "./copy-summary.ts";
-import { shellWord } from "./hints.ts";
 import { COPY, COPY_ALL } from "./schemas/copy.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 

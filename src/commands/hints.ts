@@ -21,7 +21,7 @@ export function wrongChoice(where: string, value: string, choices: readonly stri
 
 /** A value that a variable holds is told by the variable's name: nobody has typed the flag. */
 export function toldByVariable(error: unknown, flags: Flags): unknown {
-  if (!isCode(error, "USAGE")) return error;
+  if (!isCode(error, "USAGE", "CONFIG_INVALID")) return error;
   const flag = /^--[a-z-]+/.exec(error.message)?.[0] ?? "";
   const variable = flags.variable(flag.slice(2));
   if (variable === undefined) return error;
@@ -41,9 +41,4 @@ export function wayOut(name: string, verb: AnyVerb, words: readonly string[]): s
   if (actions.length > 0) return `sregistry ${name} ${actions.map((one) => one.name).join("|")}`;
   const example = verb.examples[0]?.command;
   return example === undefined ? `sregistry help ${name}` : `for example ${example}`;
-}
-
-/** As it has to be typed in a shell. */
-export function shellWord(text: string): string {
-  return /^[\w./:@=+,~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

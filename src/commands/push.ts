@@ -5,8 +5,8 @@ import { parseTag } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import { parsePattern } from "../reference/pattern.ts";
 import type { Tag } from "../reference/reference.ts";
+import { shellWord } from "../shell-word.ts";
 import { formatSize } from "../units.ts";
-import { shellWord } from "./hints.ts";
 import { PUSH, PUSH_DRY_RUN } from "./schemas/push.ts";
 import { defineVerb, type Flags, requireWord } from "./verb.ts";
 

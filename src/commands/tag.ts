@@ -2,7 +2,7 @@ import { parseNewTag, tag as tagImage } from "../client/tag.ts";
 import { SregistryError } from "../errors.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { Reference, Tag } from "../reference/reference.ts";
-import { shellWord } from "./hints.ts";
+import { shellWord } from "../shell-word.ts";
 import { TAG } from "./schemas/tag.ts";
 import { defineVerb, requireWord } from "./verb.ts";
 

@@ -2,6 +2,7 @@
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import type { Log } from "../call.ts";
 import { SregistryError } from "../errors.ts";
+import { shellWord } from "../shell-word.ts";
 import type { Environment } from "./proxy.ts";
 
 export interface TrustOptions {
@@ -49,12 +50,17 @@ async function nodeExtra(options: TrustOptions): Promise<readonly string[]> {
 
 async function certificates(file: string, from: string, options: TrustOptions): Promise<readonly string[]> {
   const text = await options.readFile(file).catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SregistryError("CONFIG_INVALID", `${from}: ${JSON.stringify(file)} cannot be read: ${reason}`, { cause });
+    // Node appends the call and the path: `ENOENT: no such file or directory, open '/x.pem'`.
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/, open '.*'$/, "");
+    const hint = `ls -ld ${shellWord(file)}`;
+    throw new SregistryError("CONFIG_INVALID", `${from}: ${JSON.stringify(file)} cannot be read: ${reason}`, {
+      hint,
+      cause,
+    });
   });
   const found = text.match(PEM) ?? [];
   if (found.length > 0) return found;
   throw new SregistryError("CONFIG_INVALID", `${from}: ${JSON.stringify(file)} holds no certificate in PEM form`, {
-    hint: `openssl x509 -in ${file} -inform DER -out ca.pem`,
+    hint: `openssl x509 -in ${shellWord(file)} -inform DER -out ca.pem`,
   });
 }

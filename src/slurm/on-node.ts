@@ -5,6 +5,7 @@ import { access, copyFile, type FileHandle, open, rename, statfs, unlink } from 
 import { dirname } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { digestAlgorithm } from "../reference/digest.ts";
+import { shellWord } from "../shell-word.ts";
 import { diskError, present, readError, syncDirectory } from "../transfer/disk.ts";
 import { giveName } from "../transfer/give-name.ts";
 import { digestOfFile } from "../transfer/hash-file.ts";
@@ -40,7 +41,7 @@ async function requireRoom(directory: string, size: number): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
   if (bavail * bsize >= size) return;
   throw new SregistryError("DISK", `${directory} has room for ${bavail * bsize} bytes; ${size} are needed`, {
-    hint: `df -h ${directory}`,
+    hint: `df -h ${shellWord(directory)}`,
   });
 }
 

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
+import { shellWord } from "../shell-word.ts";
 
 const NO_ROOM: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
@@ -39,13 +40,13 @@ export function diskError(path: string, error: unknown): unknown {
   const full = NO_ROOM[systemCode(error) ?? ""];
   if (full !== undefined) {
     return new SregistryError("DISK", `no more can be written to ${directory}: ${full}`, {
-      hint: `df -h ${directory}`,
+      hint: `df -h ${shellWord(directory)}`,
       cause: error,
     });
   }
   const words = diskWords(error);
   if (words === undefined) return isSystemError(error) ? failed(path, "written", error) : error;
-  const hint = `ls -ld ${directory}`;
+  const hint = `ls -ld ${shellWord(directory)}`;
   return new SregistryError("DISK", `${path} cannot be written: ${words}`, { hint, cause: error });
 }
 
@@ -57,7 +58,10 @@ export function readError(path: string, error: unknown): unknown {
 function failed(path: string, done: string, error: unknown): SregistryError {
   // Node appends the call and the path: `EIO: i/o error, read`.
   const reason = error instanceof Error ? error.message.replace(/, \w+(?: '.*')?$/, "") : String(error);
-  return new SregistryError("DISK", `${path} cannot be ${done}: ${reason}`, { hint: `ls -ld ${path}`, cause: error });
+  return new SregistryError("DISK", `${path} cannot be ${done}: ${reason}`, {
+    hint: `ls -ld ${shellWord(path)}`,
+    cause: error,
+  });
 }
 
 /** ENOENT and its like; Node's own codes for misuse (ERR_...) are defects. */

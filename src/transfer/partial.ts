@@ -7,6 +7,7 @@ import { type FileHandle, lstat, readdir, rename, stat, statfs, unlink } from "n
 import { basename, dirname, join } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, digestHex } from "../reference/digest.ts";
+import { shellWord } from "../shell-word.ts";
 import { diskError, present, syncDirectory } from "./disk.ts";
 import { giveName } from "./give-name.ts";
 import { HashFollower } from "./hash-follower.ts";
@@ -196,7 +197,7 @@ export class PartialFile {
     const room = await freeBytes(directory);
     if (room === undefined || room >= rest) return;
     throw new SregistryError("DISK", `${directory} has room for ${room} bytes; ${rest} more are needed`, {
-      hint: `df -h ${directory}`,
+      hint: `df -h ${shellWord(directory)}`,
     });
   }
 

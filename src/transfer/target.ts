@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SregistryError, systemCode } from "../errors.ts";
 import { type Digest, digestAlgorithm } from "../reference/digest.ts";
 import type { ImageInfo } from "../registry/registry.ts";
+import { shellWord } from "../shell-word.ts";
 import { CLOCK_TICK, type DigestMemo, WORTH_REMEMBERING } from "./digest-memo.ts";
 import { diskError, present, readError } from "./disk.ts";
 import { digestOfFile } from "./hash-file.ts";
@@ -129,7 +130,9 @@ export async function requireDirectory(directory: string): Promise<void> {
     throw readError(directory, error);
   }
   if (found === undefined) {
-    throw new SregistryError("USAGE", `there is no directory ${directory}`, { hint: `mkdir -p ${directory}` });
+    throw new SregistryError("USAGE", `there is no directory ${directory}`, {
+      hint: `mkdir -p ${shellWord(directory)}`,
+    });
   }
   if (!found.isDirectory()) throw new SregistryError("USAGE", `${directory} is no directory`);
 }
@@ -141,6 +144,6 @@ export async function requireWritable(directory: string): Promise<void> {
   } catch (cause) {
     const known = diskError(directory, cause);
     if (!(known instanceof SregistryError)) throw cause;
-    throw new SregistryError("DISK", known.message, { hint: `ls -ld ${directory}`, cause });
+    throw new SregistryError("DISK", known.message, { hint: `ls -ld ${shellWord(directory)}`, cause });
   }
 }

@@ -17,6 +17,7 @@ import {
   type Scalar,
 } from "yaml";
 import { SregistryError } from "../errors.ts";
+import { shellWord } from "../shell-word.ts";
 
 export interface YamlNode {
   readonly value: YamlValue;
@@ -239,7 +240,7 @@ function scalar({ value, source }: Scalar, line: number): YamlNode {
 
 /** An error about one line of a configuration file. */
 export function wrong(file: string, line: number, what: string, cause?: unknown): SregistryError {
-  const hint = `mend that line in an editor: vi +${line} ${file}`;
+  const hint = `mend that line in an editor: vi +${line} ${shellWord(file)}`;
   return new SregistryError("CONFIG_INVALID", `${file}, line ${line}: ${what}`, {
     hint,
     ...(cause === undefined ? {} : { cause }),

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { FIXTURES, type Run, type Served, User } from "../support/program.ts";
+import { FIXTURES, PROGRAM, type Run, type Served, User } from "../support/program.ts";
 
 const TINY = join(FIXTURES, "tiny.sif");
 
@@ -274,4 +274,14 @@ it("a login with another user's name says whose the token is", async () => {
     ),
   );
   expect((await user.run(words, { input: tokens.vanessa })).stderr).toMatch(/^Login succeeded; stored in \S+\n$/);
+});
+
+it("a directory that was removed under a job is no internal error", async () => {
+  const lost = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"';
+  await using somebody = await User.create("bash", "-c", lost, process.execPath, PROGRAM);
+  const { status, stderr } = await somebody.run(["list"]);
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: "error: the current directory is not there any more\nhint: cd, and again\n",
+  });
 });

@@ -223,6 +223,16 @@ describe("a list in which some fail", () => {
     expect(faults.requests).toEqual([]);
   });
 
+  it("is refused once where its directory is missing, with a command that can be pasted", async () => {
+    await writeFile(user.path("images.txt"), LIST());
+    expect(await user.run(["pull", "--from-file", "images.txt", "--dir", "my images"])).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: `error: there is no directory ${user.path("my images")}\nhint: mkdir -p '${user.path("my images")}'\n`,
+    });
+    expect(faults.requests).toEqual([]);
+  });
+
   it("is nothing without a reference, and says so", async () => {
     expect(await user.run(["pull", "--from-file", "-"], { input: "# none today\n" })).toEqual({
       status: 0,
