@@ -45,10 +45,10 @@ export function createOutput(stream: Writable & MaybeTty, clean: (text: string) 
   return {
     isTerminal: stream.isTTY === true,
     get columns() {
-      return stream.columns ?? 80;
+      return columnsOf(stream);
     },
     get room() {
-      return stream.isTTY === true ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY;
+      return stream.isTTY === true ? columnsOf(stream) : Number.POSITIVE_INFINITY;
     },
     get closed() {
       return closed;
@@ -69,4 +69,9 @@ export function createOutput(stream: Writable & MaybeTty, clean: (text: string) 
       settle();
     },
   };
+}
+
+/** A terminal that was never told its size has 0 columns. */
+function columnsOf({ columns }: MaybeTty): number {
+  return columns || 80;
 }

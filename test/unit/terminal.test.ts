@@ -49,6 +49,15 @@ async function* rowsOf(...rows: readonly (readonly string[])[]): AsyncGenerator<
   yield* rows;
 }
 
+it("a terminal that does not know its size is not taken for one without any room", () => {
+  const [unsized, sized] = [
+    createOutput(Object.assign(collector(true), { columns: 0 })),
+    createOutput(collector(true)),
+  ];
+  expect([unsized.columns, unsized.room, sized.room]).toEqual([80, 80, 80]);
+  expect(createOutput(Object.assign(collector(true), { columns: 132 })).room).toBe(132);
+});
+
 describe("text from a server", () => {
   it("cannot steer the terminal", () => {
     expect(safeText("a\u001b[2Jb\u202ec\u009bd\ne")).toBe("a\\u001b[2Jb\\u202ec\\u009bd\\u000ae");
