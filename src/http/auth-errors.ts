@@ -1,5 +1,5 @@
 /** The ways of not being let in, each with its own words: no login, a wrong one, one without the right, a realm not trusted. */
-import { SregistryError } from "../errors.ts";
+import { enriched, isCode, SregistryError } from "../errors.ts";
 import type { Challenge } from "./challenge.ts";
 import type { Credential } from "./credential.ts";
 import { errorWords, loginName } from "./status.ts";
@@ -85,4 +85,13 @@ function who(credential: Credential): string {
 
 function wanted({ method, url, auth }: RegistryRequest): string {
   return auth.repository ?? `${method} ${url.pathname}`;
+}
+
+/** A host that nobody typed has failed: it is said where its name comes from. */
+export function noToken(registry: URL, realm: URL, error: unknown): unknown {
+  if (!(error instanceof SregistryError) || realm.host === registry.host) return error;
+  const message = `the token server that ${registry.host} names: ${error.message}`;
+  return isCode(error, "NETWORK", "TIMEOUT")
+    ? enriched(error, { message, hint: `is it reached from here? curl -I ${realm.origin}` })
+    : enriched(error, { message });
 }

@@ -18,6 +18,8 @@ const unreachable = (words: string): Meaning => ({
   words: (host) => `${host} cannot be reached: ${words}`,
 });
 
+const withoutPort = (host: string): string => host.replace(/:\d+$/, "");
+
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ECONNREFUSED: {
     ...lost("refused the connection: nothing listens there"),
@@ -25,10 +27,10 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
   ENOTFOUND: {
     code: "NETWORK",
-    words: (host) => `the host name ${host} is not known to DNS`,
-    hint: (host) => `check the spelling of ${host}; a compute node may need HTTPS_PROXY`,
+    words: (host) => `the host name ${withoutPort(host)} is not known to DNS`,
+    hint: (host) => `check the spelling of ${withoutPort(host)}; a compute node may need HTTPS_PROXY`,
   },
-  EAI_AGAIN: { code: "NETWORK", words: (host) => `the name server gave no answer for ${host}` },
+  EAI_AGAIN: { code: "NETWORK", words: (host) => `the name server gave no answer for ${withoutPort(host)}` },
   ETIMEDOUT: { code: "TIMEOUT", words: (host) => `${host} did not answer in time` },
   EHOSTUNREACH: unreachable("no route to the host"),
   ENETUNREACH: unreachable("the network is unreachable"),

@@ -1,7 +1,7 @@
 /** What to put into Authorization: chosen from the challenges and credentials of one origin, and remembered per origin. */
 import type { Log } from "../call.ts";
 import { SregistryError } from "../errors.ts";
-import { badLogin, untrustedRealm } from "./auth-errors.ts";
+import { badLogin, noToken, untrustedRealm } from "./auth-errors.ts";
 import type { Challenge } from "./challenge.ts";
 import type { Credential, CredentialSource } from "./credential.ts";
 import { Memo } from "./memo.ts";
@@ -142,6 +142,8 @@ export class TicketDesk {
       scopes: mergeScopes(challenge.parameters.get("scope"), auth.scopes),
       credential,
       signal,
+    }).catch((error: unknown) => {
+      throw signal.aborted ? error : noToken(url, realm, error);
     });
     if ("refused" in answer)
       throw untrusted

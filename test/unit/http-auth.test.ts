@@ -324,6 +324,16 @@ describe("a token server", () => {
     expect(registry.count({ path: /^\/token/ })).toBe(5);
   });
 
+  test("on another host fails as the registry's: its user has never heard of it", async () => {
+    const transport = use(testClient());
+    elsewhere.on({}, reply(200, { body: "no JSON" }));
+    registry.on({}, guard("nobody", bearer(new URL("/token", elsewhere.url))));
+    expect(await failureOf(transport.send(ask("/v2/a")))).toMatchObject({
+      code: "REPLY_INVALID",
+      message: expect.stringMatching(new RegExp(`^the token server that ${registry.host} names: `)),
+    });
+  });
+
   test("that sends no token, or far too much", async () => {
     const transport = use(testClient());
     registry.on({ path: /^\/token/, times: 1 }, reply(200, { body: '{"expires_in":60}' }));
