@@ -40,8 +40,8 @@ export const bcast = defineVerb<Input>({
   examples: [
     { command: "sregistry bcast lab/tool:1.0 /tmp/tool.sif", says: "to the disk of every node of the job" },
     {
-      command: "srun apptainer exec $(sregistry bcast lab/tool:1.0 /local/) tool",
-      says: "in a batch script",
+      command: "image=$(sregistry bcast lab/tool:1.0 /local/) || exit",
+      says: "in a batch script, before: srun apptainer exec $image tool",
     },
   ],
   answers: [BCAST],

@@ -32,4 +32,5 @@ export const VARIABLES: readonly Row[] = [
   { term: "LC_ALL, LC_CTYPE, LANG", says: "whether bars may be drawn with more than ASCII" },
   { term: "NO_COLOR, TERM=dumb", says: "no colour" },
   { term: "CI", says: "nobody is there to be asked" },
+  { term: "GITHUB_ACTIONS, TF_BUILD", says: "what a CI log would take for a command is escaped" },
 ];
