@@ -249,12 +249,22 @@ describe("names", () => {
     expect((await client.push("lab/tools/app:V1", BYTES)).tags).toEqual(["V1"]);
   });
 
-  it("a digest that is not the file's is refused before anything is asked", async () => {
+  it("a digest that is not the file's is refused before anything is made", async () => {
     const { peer, client } = await site("sylabs");
     const other = hashOf(Buffer.from("other"));
     expect((await failureOf(client.push(`lab/tools/app:${other}`, BYTES))).code).toBe("INTEGRITY");
-    expect(peer.story()).toEqual([]);
+    expect(peer.story()).toEqual(["GET /v1/entities/lab"]);
   });
+});
+
+it("whoever is not logged in is told so before a large file is read", async () => {
+  const { peer, client } = await site("sylabs");
+  peer.faults.on({ path: /\/v1\/entities\/lab$/ }, reply(401, said({ error: { code: 401, message: "no token" } })));
+  const source = countingSource(BYTES);
+  const request = { reference: named(NAME), tags: [parseTag("1.0")], source, title: "tool.sif" };
+  const push = capability(client.registry, "push");
+  const failed = await failureOf(push({ ...request, metadata: METADATA, plainManifest: false }, client.call));
+  expect([failed.code, source.read()]).toEqual(["UNAUTHORIZED", 0]);
 });
 
 describe("an upload in one piece", () => {

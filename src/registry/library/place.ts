@@ -97,10 +97,15 @@ async function askName(
   }
 }
 
+/** Whose it will be: what a server tells nobody who is not logged in. Made where it is missing. */
+export function makeOwner(api: LibraryApi, { entity }: PushPath, call: Call): Promise<NamedRecord> {
+  return namedPlace(api, `v1/entities/${entity}`, "v1/entities", { name: entity }, call);
+}
+
 /** @throws SregistryError FORBIDDEN for somebody else's collection, in the server's words where it has some. */
-export async function makePlace(api: LibraryApi, path: PushPath, call: Call): Promise<Place> {
+export async function makePlace(api: LibraryApi, path: PushPath, call: Call, known?: NamedRecord): Promise<Place> {
   const { entity, collection, container } = path;
-  const owner = await namedPlace(api, `v1/entities/${entity}`, "v1/entities", { name: entity }, call);
+  const owner = known ?? (await makeOwner(api, path, call));
   const group = await namedPlace(
     api,
     `v1/collections/${entity}/${collection}`,

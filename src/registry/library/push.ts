@@ -13,7 +13,7 @@ import type { LibraryApi } from "./api.ts";
 import { type Completed, type ImageUpload, removeRow } from "./complete.ts";
 import { digestsOf, type FileDigests } from "./digests.ts";
 import { savedParts, sendParts } from "./multipart.ts";
-import { findOrMake, makePlace, type Place, pushPath } from "./place.ts";
+import { findOrMake, makeOwner, makePlace, type Place, pushPath } from "./place.ts";
 import { type ImageRecord, imageRecord } from "./records.ts";
 import { nameRow } from "./tags.ts";
 import { sendImage } from "./upload.ts";
@@ -42,9 +42,11 @@ export async function push(context: PushContext, request: PushRequest, outer: Ca
   try {
     const path = await pushPath(api, reference.path, context.entity, call);
     await requireFindable(api, request.tags, call);
+    // A login that is missing is told before a large file is read.
+    const owner = await makeOwner(api, path, call);
     const digests = await digestsOf(source, await likelyPartSize(context, source, call), task, call);
     requirePinned(reference, digests.sha256);
-    const place = await makePlace(api, path, call);
+    const place = await makePlace(api, path, call, owner);
     const { image, transfer, quota, page } = await send(context, request, place, digests, task, call);
     await requireUnchanged(context, request, image, call);
     await source.learned?.(digests.sha256);
