@@ -89,7 +89,7 @@ function chart(
   const sum = row({ ...total, name: "total" }, "");
   const bare = [...rows.map((one) => row(one, "")), sum];
   const width = Math.min(WIDEST_BAR, Math.max(NARROWEST_BAR, room - widthOf(columns, bare)));
-  const largest = Math.max(...rows.map(({ size }) => size));
+  const largest = rows.reduce((most, { size }) => Math.max(most, size), 0);
   const lines = rows.map((one) => row(one, barText(largest > 0 ? one.size / largest : 0, width)));
   return [columns, each([...lines, sum])];
 }
@@ -99,7 +99,7 @@ function widthOf(columns: readonly Column[], rows: readonly (readonly Cell[])[])
   const widths = columns.map(({ title, drop }, index) => {
     const texts = rows.map((row) => row[index] ?? "").map((cell) => (typeof cell === "string" ? cell : cell.shown));
     if (drop !== undefined && title !== "" && texts.every((text) => text === "")) return 0;
-    return Math.max(...[title, ...texts].map(displayWidth)) + 2;
+    return texts.reduce((most, text) => Math.max(most, displayWidth(text)), displayWidth(title)) + 2;
   });
   return widths.reduce((sum, width) => sum + width, -2);
 }

@@ -109,7 +109,7 @@ class Drawing {
 
   several(labels: readonly string[]): Several {
     const { clock } = this.#options;
-    this.#longestName = Math.max(this.#longestName, ...labels.map((label) => displayWidth(safeText(label))));
+    for (const label of labels) this.#longestName = Math.max(this.#longestName, displayWidth(safeText(label)));
     this.#running += 1;
     this.#rates = [];
     let through = 0;

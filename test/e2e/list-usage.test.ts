@@ -161,7 +161,7 @@ const hasScript = spawnSync("script", ["--version"]).status === 0;
 /** On a terminal of so many columns, without colour. */
 async function onTerminal(columns: number, words: string): Promise<string> {
   const command = `stty cols ${columns}; exec ${process.execPath} ${PROGRAM} ${words}`;
-  const env = { PATH: process.env["PATH"], HOME: user.home, TERM: "xterm", NO_COLOR: "1" };
+  const env = { PATH: process.env["PATH"], HOME: user.home, TERM: "xterm", LANG: "C.UTF-8", NO_COLOR: "1" };
   const child = spawn("script", ["-qec", command, "/dev/null"], { cwd: user.home, env, stdio: "pipe" });
   const { stdout }: Run = await finished(child);
   return stdout.replaceAll("\r\n", "\n");
