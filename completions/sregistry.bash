@@ -29,8 +29,8 @@ _sregistry_value() {
     "push --name") kind=reference ;;
     "push --tag") kind=tag ;;
     "push --description") : ;;
-    "list --columns") : ;;
-    "list --sort") : ;;
+    "list --columns") choices="name size arch created digest reference registry collection container tag manifest format signed" ;;
+    "list --sort") choices="name size arch created digest reference registry collection container tag manifest format signed" ;;
     "list --limit") : ;;
     "list --html") kind=file ;;
     "search --arch") choices="amd64 arm64 arm 386 ppc64le riscv64 s390x" ;;

@@ -38,7 +38,7 @@ export async function refusal(request: HttpRequest, response: HttpResponse): Pro
   const where = redact(`${request.method} ${response.url.href}`);
   const words = (await errorWords(response)) || (STATUS_CODES[number] ?? "no reason given");
   const message = `Error response from ${response.url.host}: ${words} (status ${number}, ${where}${notes(response)})`;
-  return new SregistryError(codeOf(number), message, details(response));
+  return new SregistryError(codeOf(number), message, details(response, words));
 }
 
 /** The server's own words; "" when it has none. Reads (and ends) the body. */
@@ -67,10 +67,10 @@ export function loginName(host: string): string {
   return host === "registry-1.docker.io" || host === "index.docker.io" ? "docker.io" : host;
 }
 
-function details(response: HttpResponse): ErrorDetails {
+function details(response: HttpResponse, words: string): ErrorDetails {
   const { status: number, url, headers } = response;
   const retryAfter = parseRetryAfter(headers.get("retry-after"), Date.now());
-  const hint = hintFor(number, loginName(url.host));
+  const hint = hintFor(number, loginName(url.host), words);
   return {
     status: number,
     ...(retryAfter === undefined ? {} : { retryAfter }),
@@ -78,7 +78,9 @@ function details(response: HttpResponse): ErrorDetails {
   };
 }
 
-function hintFor(number: number, host: string): string | undefined {
+function hintFor(number: number, host: string, words: string): string | undefined {
+  if (number >= 400 && number < 500 && /\b(?:frozen|immutable)\b/i.test(words))
+    return "take another tag: this one stays as it is until its owner changes that";
   if (number === 401 || (number === 429 && host === "docker.io")) return `sregistry login ${host}`;
   if (number === 407) return "export HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT";
   // GHCR, GitLab and Docker Hub say "denied" or "not found" to whoever is not logged in.

@@ -70,6 +70,14 @@ describe("a status nobody accepts", () => {
     expect((await failure()).hint).toBe(`try again later; if it stays, tell the administrator of ${registry.host}`);
   });
 
+  test("of a tag that is frozen says that another one is to be taken", async () => {
+    registry.on({}, reply(409, { body: '{"errors":[{"code":"DENIED","message":"lab/tool:1 is frozen"}]}' }));
+    expect(await failure()).toMatchObject({
+      code: "CONFLICT",
+      hint: "take another tag: this one stays as it is until its owner changes that",
+    });
+  });
+
   test("of Docker Hub's quota names it", async () => {
     registry.on(
       {},

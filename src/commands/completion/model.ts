@@ -1,4 +1,5 @@
 /** What the verbs' definitions say that a shell needs: flags, their values, and what stands where. */
+import { LIST_COLUMNS } from "../../client/list-columns.ts";
 import { actionsOf } from "../actions.ts";
 import { GLOBAL_OPTIONS } from "../globals.ts";
 import { TOPICS } from "../help/topics.ts";
@@ -62,6 +63,8 @@ const PLACEHOLDERS: Readonly<Record<string, Offer>> = {
   tag: { kind: "tag" },
   new: { kind: "tag" },
   architecture: { choices: plain(["amd64", "arm64", "arm", "386", "ppc64le", "riscv64", "s390x"]) },
+  names: { choices: plain(LIST_COLUMNS) },
+  column: { choices: plain(LIST_COLUMNS) },
 };
 
 const HELP: FlagModel = {
