@@ -210,7 +210,7 @@ describe("search", () => {
     const failure = await failureOf(search(client, "app"));
     expect([failure.code, EXIT_STATUS[failure.code]]).toEqual(["UNAUTHORIZED", 4]);
     expect(failure.message).toContain("no token");
-    expect(failure.hint).toContain("sregistry remote login");
+    expect(failure.hint).toMatch(/^sregistry remote add --insecure NAME 127\.0\.0\.1:\d+, which asks for the token$/);
   });
 
   it("is not there at Singularity Registry Server: a page, 404", async () => {
