@@ -128,7 +128,13 @@ function answerForm(flags: Flags): Pick<GlobalFlags, "json" | "format"> {
 function connections(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new SregistryError("USAGE", `--parallel ${JSON.stringify(text)}: expected a whole number of at least 1`);
+  throw new SregistryError(
+    "USAGE",
+    `--parallel ${JSON.stringify(text)} is no number of connections: expected 1 to 9999`,
+    {
+      hint: "--parallel 4",
+    },
+  );
 }
 
 function protocol(text: string | undefined): Protocol | undefined {

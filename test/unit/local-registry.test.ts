@@ -81,9 +81,18 @@ describe("a push", () => {
   });
 
   it("without a tag is there by digest", async () => {
-    const { manifest, digest, tags } = await push(`lab/tool@${digestOf("x")}`, source("an image"));
+    const { manifest, digest, tags } = await push(`lab/tool@${digestOf("an image")}`, source("an image"));
     expect(tags).toEqual([]);
     expect((await registry.resolve(named(`lab/tool@${manifest}`), {}, call)).digest).toBe(digest);
+  });
+
+  it("to the digest of another image is refused, and names nothing", async () => {
+    const pushed = push(`lab/tool@${digestOf("x")}`, source("an image"));
+    await expect(pushed).rejects.toMatchObject({
+      code: "INTEGRITY",
+      message: `the file's digest is ${digestOf("an image")}, not that of local://lab/tool@${digestOf("x")}`,
+    });
+    await expect(push(`lab/tool@${digestOf("an image")}`, source("an image"))).resolves.toMatchObject({ tags: [] });
   });
 
   it("that is interrupted leaves nothing", async () => {

@@ -6,6 +6,8 @@ import type { Call, Task } from "../../call.ts";
 import { SregistryError } from "../../errors.ts";
 import { sifArtifact } from "../../image/artifact.ts";
 import { type Digest, digestOf, finishDigest } from "../../reference/digest.ts";
+import { formatReference } from "../../reference/format.ts";
+import type { PlacedReference } from "../../reference/reference.ts";
 import type { Source } from "../../transfer/source.ts";
 import type { PushRequest, PushResult } from "../registry.ts";
 import type { Repository } from "./repository.ts";
@@ -28,6 +30,7 @@ export async function pushImage(store: Store, request: PushRequest, call: Call):
       await source.unchanged();
       await source.learned?.(digest);
       const artifact = sifArtifact({ title, digest, size: source.size, metadata, description, plain: plainManifest });
+      requirePinned(reference, [digest, artifact.manifestDigest]);
       await putBytes(repository, artifact.config);
       const put = await repository.putManifest({ bytes: artifact.manifest, contentType: undefined, tags });
       if (put.kind === "missing") continue;
@@ -39,6 +42,19 @@ export async function pushImage(store: Store, request: PushRequest, call: Call):
     task.fail();
     throw error;
   }
+}
+
+/** An image is found by its own digest and by its manifest's: a push to another one would be no push of that image. */
+function requirePinned(reference: PlacedReference, digests: readonly Digest[]): void {
+  const { selector } = reference;
+  if (selector.kind !== "digest" || digests.includes(selector.digest)) return;
+  throw new SregistryError(
+    "INTEGRITY",
+    `the file's digest is ${digests[0]}, not that of ${formatReference(reference)}`,
+    {
+      hint: "push to a tag",
+    },
+  );
 }
 
 /** The SIF's bytes as a blob of the repository. */
