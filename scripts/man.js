@@ -83,7 +83,7 @@ function programPage(program) {
         "sregistry list",
         "sregistry pull lab/tool:1.0",
         "sregistry pull -o tool.sif oras://ghcr.io/org/tool:1.0",
-        "singularity exec $(sregistry get lab/tool:1.0) tool",
+        'image=$(sregistry get lab/tool:1.0) && singularity exec "$image" tool',
       ]),
     ),
     ...seeAlso(program.verbs.map(({ name }) => `sregistry-${name}`)),

@@ -54,7 +54,12 @@ async function parseCommand(input: ProgramInput): Promise<Program> {
   });
   root.configureHelp({
     formatHelp(command) {
-      parsed = help(command === root ? [] : [command.name(), ...command.args], true);
+      if (command !== root) parsed = help([command.name(), ...command.args], true);
+      else {
+        // A word before the root's --help is a verb that there is not.
+        const [word = "--help"] = root.args;
+        parsed = word.startsWith("-") ? help([], true) : help([word], false);
+      }
       return "";
     },
   });

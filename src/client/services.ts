@@ -10,6 +10,7 @@ import type { Pattern } from "../reference/pattern.ts";
 import type { Host, PlacedReference, Reference, RepoPath } from "../reference/reference.ts";
 import { createOpener, type Opener, type Protocol } from "../registry/open.ts";
 import type { Registry } from "../registry/registry.ts";
+import { shellWord } from "../shell-word.ts";
 import { type DigestMemo, openDigestMemo } from "../transfer/digest-memo.ts";
 import { type MetadataIndex, openMetadataIndex } from "../transfer/metadata-index.ts";
 import { createUploadSessions } from "../transfer/sessions.ts";
@@ -82,6 +83,8 @@ export interface Services extends AsyncDisposable {
   readonly digestMemo: DigestMemo;
   /** No connection may be opened. */
   readonly offline: boolean;
+  /** The flags by which another command has the same default registry: `--registry lab`, `--library URL`, or none. */
+  readonly registryFlags: readonly string[];
   readonly config: Config;
   /** What images said of themselves, by digest. */
   readonly metadataIndex: MetadataIndex;
@@ -147,6 +150,7 @@ export async function createServices(options: ServiceOptions): Promise<Services>
       rememberFile: async (path, digest) => void later.push(memo.rememberFile(path, digest)),
     },
     offline: flags.offline === true,
+    registryFlags: registryFlags(flags),
     config,
     metadataIndex: openMetadataIndex(join(caches, "sregistry", "metadata"), log),
     credentials,
@@ -172,6 +176,11 @@ export async function createServices(options: ServiceOptions): Promise<Services>
     },
   };
   return services;
+}
+
+function registryFlags({ registry, library, libraryTyped }: ServiceFlags): readonly string[] {
+  if (registry !== undefined) return ["--registry", shellWord(registry)];
+  return library !== undefined && libraryTyped ? ["--library", shellWord(library)] : [];
 }
 
 function atDefault(registry: DefaultRegistry): Placement {

@@ -47,42 +47,59 @@ async function imageHint(
   const reference = await services.place(parseReference(name));
   if (services.offline && reference.scheme !== "local") return undefined;
   const [registry, placement] = await Promise.all([services.open(reference), services.placement({})]);
+  const list: Lister = (one) => {
+    const named = one.includes("://") && !one.startsWith("library://");
+    return ["sregistry list", ...(named ? [] : services.registryFlags), one].join(" ");
+  };
   const tags = await tagsThere(registry, reference.path, call);
   // One that lost its last tag may still be there, and helps nobody.
-  if (tags !== undefined && tags.length > 0) return tagHint(reference, tags, placement);
+  if (tags !== undefined && tags.length > 0) return tagHint(reference, tags, placement, list);
   // Nor does what is below a name that has just been listed.
   const { path: wanted } = reference;
   const others = (await pathsThere(registry, wanted, call)).filter(
     (path) => path !== wanted && !(listed === true && path.startsWith(`${wanted}/`)),
   );
-  const hint = pathHint(reference, others, placement);
+  const hint = pathHint(reference, others, placement, list);
   // Registries say of what is private that it is not there.
   const login = /sregistry (?:login \S+|remote (?:login|status)(?: \S+)?)/.exec(before ?? "")?.[0];
   return hint === undefined || login === undefined ? hint : `${hint}; if it is private: ${login}`;
 }
 
-function tagHint(reference: PlacedReference, tags: readonly Tag[], { shown }: Placement): string | undefined {
+/** The command that lists what has this name. */
+type Lister = (name: string) => string;
+
+function tagHint(
+  reference: PlacedReference,
+  tags: readonly Tag[],
+  { shown }: Placement,
+  list: Lister,
+): string | undefined {
   const { selector } = reference;
   const repository = repositoryName(shown(reference));
   // It is there: something else about it was not, such as its architecture.
   if (selector.kind === "tag" && tags.includes(selector.tag)) return undefined;
   const near = selector.kind === "tag" ? insteadOfTag(selector.tag, tags) : [];
-  if (near.length === 0) return `${repository} has ${some(tags)}: sregistry list ${repository}`;
+  if (near.length === 0) return `${repository} has ${some(tags)}: ${list(repository)}`;
   const names = near.map((tag) => formatReference(shown(withTag(reference, tag))));
-  return `did you mean ${choice(names)}? sregistry list ${repository} shows all`;
+  return `did you mean ${choice(names)}? ${list(repository)} shows all`;
 }
 
-function pathHint(reference: PlacedReference, paths: readonly string[], { shown }: Placement): string | undefined {
+function pathHint(
+  reference: PlacedReference,
+  paths: readonly string[],
+  { shown }: Placement,
+  list: Lister,
+): string | undefined {
   const { near, beside, isCollection } = insteadOfPath(reference.path, paths);
   const name = (path: RepoPath): string => repositoryName(shown({ ...reference, path }));
-  if (isCollection) return `${name(reference.path)} is a collection: sregistry list ${name(reference.path)}`;
+  if (isCollection) return `${name(reference.path)} is a collection: ${list(name(reference.path))}`;
   const [first, ...others] = near.filter((path) => isRepoPath(path, reference.scheme)).map(name);
   if (first !== undefined) {
-    return `did you mean ${choice([first, ...others])}? sregistry list ${first} shows what is there`;
+    return `did you mean ${choice([first, ...others])}? ${list(first)} shows what is there`;
   }
   const collection = reference.path.split("/").slice(0, -1).join("/");
   if (beside.length === 0 || !isRepoPath(collection, reference.scheme)) return undefined;
-  return `${name(collection)} has ${some(beside)}: sregistry list ${name(collection)}`;
+  return `${name(collection)} has ${some(beside)}: ${list(name(collection))}`;
 }
 
 /** Undefined where there is no such repository, or nobody tells. */

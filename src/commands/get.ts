@@ -14,7 +14,10 @@ export const get = defineVerb<Input>({
   arguments: [{ name: "<reference>", description: "the image" }],
   options: [ARCHITECTURE_OPTION],
   examples: [
-    { command: "singularity exec $(sregistry get lab/tool:1.0) tool", says: "fetched once, then from the cache" },
+    {
+      command: 'image=$(sregistry get lab/tool:1.0) && singularity exec "$image" tool',
+      says: "fetched once, then from the cache",
+    },
     { command: "sregistry get --offline lab/tool:1.0", says: "on a node without internet" },
   ],
   answers: [GET],

@@ -37,3 +37,11 @@ it("has first steps that work when they are pasted", async () => {
     `local://lab/tool@DIGEST\nlab/tool:1.0\n${user.path("lab-tool-1.0.sif")}\n`,
   );
 });
+
+it("before --help, a verb that there is not is no question for all of it", async () => {
+  expect(await user.run(["lst", "--help"])).toEqual({
+    status: 2,
+    stdout: "",
+    stderr: 'error: there is no help on "lst": it is no verb and no topic\nhint: did you mean sregistry help list?\n',
+  });
+});

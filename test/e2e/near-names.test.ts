@@ -179,22 +179,24 @@ describe.concurrent("at a server", () => {
   });
 
   it("oras: below the default registry's prefix, as it is typed there", async () => {
-    const { stderr } = await user.run(["--registry", `oras://${served.host}/lab`, "pull", "tol:1.0"]);
+    const lab = `oras://${served.host}/lab`;
+    const { stderr } = await user.run(["--registry", lab, "pull", "tol:1.0"]);
     expect(stderr.split("\n")[1]).toBe(
-      `hint: did you mean tool? sregistry list tool shows what is there; if it is private: sregistry login ${served.host}`,
+      `hint: did you mean tool? sregistry list --registry ${lab} tool shows what is there; if it is private: sregistry login ${served.host}`,
     );
   });
 
   it("library", async () => {
+    const list = `sregistry list --library ${served.url}`;
     const library = (name: string) => user.run(["--library", served.url, "pull", name]);
     const gone = (name: string) => `library://${name} is not at library ${served.host} for amd64, or not yours to see`;
     expect(await library("lab/tool:lates")).toEqual(
-      failed(gone("lab/tool:lates"), "did you mean lab/tool:latest? sregistry list lab/tool shows all"),
+      failed(gone("lab/tool:lates"), `did you mean lab/tool:latest? ${list} lab/tool shows all`),
     );
     expect(await library("lab/tol:1.0")).toEqual(
       failed(
         gone("lab/tol:1.0"),
-        "did you mean lab/tool? sregistry list lab/tool shows what is there; if it is private: sregistry remote status",
+        `did you mean lab/tool? ${list} lab/tool shows what is there; if it is private: sregistry remote status`,
       ),
     );
   });
