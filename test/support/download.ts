@@ -66,7 +66,7 @@ export async function downloadSite(bytes = madeImage(3 * 1024 * 1024)): Promise<
   const transport = createTransport({
     userAgent: "sregistry-test",
     retry: RETRY,
-    timeouts: { connect: 2000, headers: 300, idle: 300 },
+    timeouts: { connect: 5000, headers: 1500, idle: 1500 },
   });
   const registry = createOciRegistry({ host: parseHost(faults.host), baseUrl: faults.url, transport, retry: RETRY });
   const story: string[] = [];
