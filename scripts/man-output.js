@@ -14,11 +14,24 @@ export function outputLines(answers) {
       "With --json the answer is one document with these fields, and schemaVersion, which is 1; its JSON Schema is in the " +
         "package, in the folder schemas. With --format they stand between double braces.",
     ),
-    ...answers.flatMap((one) => [
-      ...(answers.length > 1 ? [`.SS sregistry ${roff(one.command)}`] : [".PP"]),
-      ...answerLines(one),
+    ...alike(answers).flatMap(({ commands, lines }) => [
+      ...(answers.length > 1 ? [`.SS sregistry ${roff(commands.join(", "))}`] : [".PP"]),
+      ...lines,
     ]),
   ];
+}
+
+/** Neighbours that answer the same are told once. @param {readonly Answer[]} answers */
+function alike(answers) {
+  /** @type {{ commands: string[], lines: string[] }[]} */
+  const groups = [];
+  for (const one of answers) {
+    const lines = answerLines(one);
+    const before = groups.at(-1);
+    if (before?.lines.join("\n") === lines.join("\n")) before.commands.push(one.command);
+    else groups.push({ commands: [one.command], lines });
+  }
+  return groups;
 }
 
 /** @param {Answer} answer */
@@ -51,10 +64,12 @@ function fieldItems(fields, before) {
 
 /** @param {Schema} field */
 function describe(field) {
-  const values = field.kind === "text" && field.values !== undefined ? `: ${field.values.join(", ")}` : "";
+  const all = (field.kind === "text" && field.values) || [];
+  // The codes of failures fill five lines, and the program's own page has them.
+  const values = all.length === 0 ? "" : all.length > 15 ? "; sregistry(1) has all" : `. One of: ${all.join(", ")}`;
   const kind = { flag: "true or false: ", list: "list: ", text: "", integer: "", map: "", object: "" }[field.kind];
   const absent = field.optional === true && !field.says.includes("absent") ? "; may be absent" : "";
-  return `${kind}${field.says}${values}${absent}`;
+  return `${kind}${field.says}${absent}${values}`;
 }
 
 /** @param {string} says */

@@ -21,6 +21,9 @@ export function manPages(program) {
 const heading = (name, { version, date }) => [
   '.\\" Made by npm run docs from the definitions of the verbs.',
   `.TH ${roff(name.toUpperCase())} 1 "${date}" "sregistry ${version}" "User Commands"`,
+  // What is copied out of a page has no hyphens and blanks of its own.
+  ".nh",
+  ".ad l",
 ];
 
 /** @param {Program} program */
@@ -46,7 +49,8 @@ function programPage(program) {
       roff("[scheme://][host[:port]/]path[:tag][@digest]."),
       roff(
         "A name without scheme belongs to the default registry: --registry, SREGISTRY_REGISTRY, what sregistry remote " +
-          "use has set, the active remote of remote.yaml, or else the embedded registry. Without a tag it is latest.",
+          "use has set, the active remote of remote.yaml, or else the embedded registry; sregistry help names has the " +
+          "whole order. Without a tag it is latest.",
       ),
     ]),
     ...section(

@@ -2,7 +2,7 @@ import { FAILURE } from "./error.ts";
 import { TRANSFERRED } from "./image.ts";
 import { answer, type Fields, flag, integer, list, nullable, object, optional, text } from "./schema.ts";
 
-const DRY_RUN: Fields = { dryRun: optional(flag("true: nothing was done, this is what would be")) };
+const DRY_RUN: Fields = { dryRun: optional(flag("nothing was done, this is what would be")) };
 
 const COPIED = {
   source: text("the image that was read"),

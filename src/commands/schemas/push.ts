@@ -29,7 +29,7 @@ export const PUSH_DRY_RUN = answer({
   command: "push --dry-run",
   says: "what a push would do",
   fields: {
-    dryRun: flag("true: nothing was sent"),
+    dryRun: flag("nothing was sent, this is what would be"),
     file: text("the file as it was given"),
     size: SIZE,
     references: list("every tag that would be set", text("one tag's reference")),
