@@ -133,7 +133,9 @@ function stub(root: Command, name: string): Command {
 type Accept = (verb: AnyVerb, words: readonly string[], local: Record<string, unknown>) => Promise<void>;
 
 function configureVerb(command: Command, verb: AnyVerb, accept: Accept): void {
-  for (const { name, description } of verb.arguments) command.argument(name, description);
+  for (const { name, description, checkedByVerb } of verb.arguments) {
+    command.argument(checkedByVerb === true ? name.replace(/^<(.*)>$/, "[$1]") : name, description);
+  }
   for (const spec of verb.options) command.addOption(option(spec));
   command.action((...all: unknown[]) => {
     const words = all

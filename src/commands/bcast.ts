@@ -19,11 +19,12 @@ type Input = Broadcast | string;
 
 export const bcast = defineVerb<Input>({
   arguments: [
-    { name: "[reference]", description: "the image" },
+    { name: "<reference>", description: "the image", checkedByVerb: true },
     {
-      name: "[destination]",
+      name: "<destination>",
       description: "file on every node; with a slash at its end a directory",
       completes: "file",
+      checkedByVerb: true,
     },
   ],
   options: [
@@ -41,7 +42,7 @@ export const bcast = defineVerb<Input>({
     { command: "sregistry bcast lab/tool:1.0 /tmp/tool.sif", says: "to the disk of every node of the job" },
     {
       command: "image=$(sregistry bcast lab/tool:1.0 /local/) || exit",
-      says: "in a batch script, before: srun apptainer exec $image tool",
+      says: 'in a batch script, before: srun apptainer exec "$image" tool',
     },
   ],
   answers: [BCAST],

@@ -14,7 +14,7 @@ interface Input {
 const ACTIONS: readonly ActionSpec[] = [
   {
     name: "create",
-    usage: "NAME [ENDPOINT]",
+    usage: "NAME [WHERE]",
     description: "make a collection, at the default registry or library://HOST",
   },
 ];

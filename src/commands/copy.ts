@@ -50,10 +50,10 @@ export const copy = defineVerb<Input>({
   examples: [
     { command: "sregistry copy library://lab/tools/blast:1.0 oras://ghcr.io/lab/blast", says: "to another registry" },
     {
-      command: "sregistry copy oras://ghcr.io/lab/blast:1.0 lab/blast --tag 1.0 --tag latest",
+      command: "sregistry copy oras://ghcr.io/lab/blast:1.0 blast --tag 1.0 --tag new",
       says: "to the default registry, with two tags",
     },
-    { command: "sregistry copy --all oras://ghcr.io/lab/blast oras://mirror.example/lab/blast", says: "a mirror" },
+    { command: "sregistry copy --all oras://ghcr.io/lab/blast oras://mirror.lab/blast", says: "a mirror" },
   ],
   answers: [COPY, COPY_ALL],
   answer: ({ kind }) => (kind === "one" ? COPY : COPY_ALL),

@@ -37,7 +37,7 @@ export const login = defineVerb<Input>({
   ],
   examples: [
     { command: "sregistry login ghcr.io", says: "asks for name and password" },
-    { command: "echo $TOKEN | sregistry login ghcr.io -u me --password-stdin", says: "in a script" },
+    { command: 'echo "$TOKEN" | sregistry login ghcr.io -u me --password-stdin', says: "in a script" },
     { command: "sregistry login DinosaurCloud --token-file token", says: "a remote of remote.yaml" },
   ],
   answers: [LOGIN],

@@ -13,7 +13,7 @@ interface Input {
 
 export const search = defineVerb<Input>({
   arguments: [
-    { name: "<query>", description: "part of a name or description; libraries want three characters and more" },
+    { name: "<query>", description: "part of a name or description; libraries want three characters or more" },
     {
       name: "[where]",
       description: "an endpoint: library://, library://HOST, oras://HOST; default the default registry",

@@ -63,6 +63,8 @@ export interface ArgumentSpec {
   readonly completes?: WordKind;
   /** The words that it may be; the verb's other arguments are the action's own. */
   readonly actions?: readonly ActionSpec[];
+  /** It is needed, but not with a hidden flag: the verb itself says that it is missing. */
+  readonly checkedByVerb?: true;
 }
 
 export interface ActionSpec {

@@ -231,7 +231,7 @@ describe("a command line that is wrong", () => {
     [
       "collection create",
       "sregistry collection <action> <name> [where]: <name> is missing",
-      "sregistry collection create NAME [ENDPOINT]",
+      "sregistry collection create NAME [WHERE]",
     ],
     ["-x", "there is no flag -x", "sregistry help"],
     [

@@ -9,7 +9,6 @@ export const ALIASES: readonly Row[] = [
     const { env = [] } = spec;
     return env.length === 0 ? [] : [{ term: `--${flagName(spec)}`, says: env.join(", ") }];
   }),
-  { term: "--parallel", says: "APPTAINER_DOWNLOAD_CONCURRENCY, SINGULARITY_DOWNLOAD_CONCURRENCY" },
 ];
 
 export const VARIABLES: readonly Row[] = [
@@ -17,6 +16,7 @@ export const VARIABLES: readonly Row[] = [
   { term: "SINGULARITY_DOCKER_USERNAME", says: "with ..._PASSWORD: the same; APPTAINER_DOCKER_*, DOCKER_* too" },
   { term: "DOCKER_AUTH_CONFIG", says: "logins as docker's config.json has them; APPTAINER_AUTHFILE: their file" },
   { term: "DOCKER_CONFIG, NETRC", says: "where docker's config.json and .netrc are" },
+  { term: "SREGISTRY_DOWNLOAD_CONCURRENCY", says: "as --parallel; APPTAINER_, SINGULARITY_ too" },
   { term: "SREGISTRY_DOWNLOAD_PART_SIZE", says: "bytes of one range of a download; APPTAINER_, SINGULARITY_ too" },
   { term: "SREGISTRY_CACHEDIR", says: "the image cache; pulls to a file then go through it" },
   { term: "APPTAINER_CACHEDIR", says: "the same, in a folder sregistry of it; SINGULARITY_CACHEDIR too" },

@@ -65,11 +65,13 @@ function namesScreen(columns: number): string {
     .rows(
       "The default registry is the first of these that is set",
       [
+        { term: "--library URL", says: "a library, for this run" },
         { term: "--registry NAME", says: "a remote's name, local, oras://HOST[/PATH] or a URL; or SREGISTRY_REGISTRY" },
-        { term: "--library URL", says: "or SREGISTRY_LIBRARY, APPTAINER_LIBRARY, SINGULARITY_LIBRARY" },
+        { term: "SREGISTRY_LIBRARY", says: "or APPTAINER_LIBRARY, SINGULARITY_LIBRARY" },
+        { term: "SREGISTRY_REGISTRY_BASE", says: "the old client's" },
         { term: "sregistry remote use NAME", says: "kept in config.yaml" },
         { term: "remote.yaml", says: "its active remote, if it was chosen or logged in to" },
-        { term: "~/.sregistry", says: "the old client's; or SREGISTRY_REGISTRY_BASE" },
+        { term: "~/.sregistry", says: "the old client's settings" },
         { term: "local", says: "the embedded registry, where nothing is set" },
       ],
       { below: "Which it is, and why: sregistry list --verbose" },
