@@ -1,5 +1,7 @@
 /** What is read at an OCI registry: names, ranges, lists, what refers to what; and what is deleted. */
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { goArchitecture } from "../../src/image/architecture.ts";
 import { MEDIA_TYPES } from "../../src/image/document.ts";
@@ -13,6 +15,7 @@ import { DISTRIBUTION_3, type Quirks, type QuirkyRegistry, REGISTRY_2, startQuir
 import { makeSif } from "../support/sif.ts";
 
 const SIF = makeSif([{ type: 0x4001, content: randomBytes(5000) }]);
+const ARM64 = await readFile(join(import.meta.dirname, "../fixtures/tiny_arm64.sif"));
 const PATH = parseRepoPath("lab/tool");
 
 const open: { close(): Promise<void> }[] = [];
@@ -141,6 +144,18 @@ describe("a name", () => {
     expect(other).toMatchObject({ manifest: second?.digest, architecture: "riscv64" });
     expect((await bytesOf(client, other, 0)).equals(second?.sif ?? Buffer.alloc(0))).toBe(true);
     expect(await failureOf(resolve(client, "lab/tool:all", "s390x"))).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("of a manifest alone says which architecture its image is for, when one was asked for", async () => {
+    const registry = await quirky();
+    put(registry, ARM64, { tag: "1.0" });
+    put(registry, randomBytes(50_000), { tag: "any-file" });
+    const client = clientOf(registry);
+    expect(await resolve(client, "lab/tool:1.0")).toMatchObject({ architecture: undefined });
+    expect(registry.requests.at(-1)?.path).toContain("/manifests/");
+    expect(await resolve(client, "lab/tool:1.0", "amd64")).toMatchObject({ architecture: "arm64" });
+    expect(registry.requests.at(-1)?.headers.range).toBe("bytes=0-127");
+    expect(await resolve(client, "lab/tool:any-file", "amd64")).toMatchObject({ architecture: undefined });
   });
 
   it("that is not there may be one that is not for you", async () => {

@@ -7,7 +7,7 @@ import { hostArchitecture } from "../../image/architecture.ts";
 import { sifLayer } from "../../image/artifact.ts";
 import { configMetadata } from "../../image/config.ts";
 import type { Descriptor } from "../../image/document.ts";
-import { HEADER_SIZE, hasSifMagic, notSif } from "../../image/header.ts";
+import { decodeHeader, HEADER_SIZE, hasSifMagic, notSif } from "../../image/header.ts";
 import type { ImageMetadata } from "../../image/metadata.ts";
 import { chooseByArchitecture } from "../../image/platform.ts";
 import { digestAlgorithm, digestOf } from "../../reference/digest.ts";
@@ -47,8 +47,17 @@ export async function resolveImage(
     annotations: document.annotations,
     config: document.config,
   };
-  if (!certain) await requireMagic(api, image, call);
-  return image;
+  // A manifest alone does not say for which machine its image is.
+  const asked = architecture !== undefined && platform === undefined;
+  if (certain && !asked) return image;
+  const head = await readHead(api, image, call);
+  if (!certain && !hasSifMagic(head)) throw notSif(head, formatReference(reference));
+  return asked ? { ...image, architecture: architectureIn(head, image) } : image;
+}
+
+/** Undefined for a file that is no SIF and was pushed as it is, and where the header does not say it. */
+function architectureIn(head: Buffer, { reference, size = head.length }: ImageInfo): string | undefined {
+  return hasSifMagic(head) ? decodeHeader(head, size, formatReference(reference)).architecture : undefined;
 }
 
 interface Chosen {
@@ -72,8 +81,8 @@ async function imageOf(
   };
 }
 
-/** A layer whose type says nothing is a SIF if its first bytes say so (`oras push` without a type). */
-async function requireMagic(api: OciApi, image: ResolvedImage, call: Call): Promise<void> {
+/** The image's first bytes: they say whether it is a SIF where its layer's type does not (`oras push` without a type). */
+async function readHead(api: OciApi, image: ResolvedImage, call: Call): Promise<Buffer> {
   const { body } = await readBlob(api, image, { start: 0, end: Math.min(HEADER_SIZE, image.size ?? 0) }, call);
   const chunks: Buffer[] = [];
   let size = 0;
@@ -82,8 +91,7 @@ async function requireMagic(api: OciApi, image: ResolvedImage, call: Call): Prom
     size += chunk.length;
     if (size >= HEADER_SIZE) break;
   }
-  const head = Buffer.concat(chunks);
-  if (!hasSifMagic(head)) throw notSif(head, formatReference(image.reference));
+  return Buffer.concat(chunks);
 }
 
 /** Undefined when the config carries no metadata of ours: the SIF itself is asked then. */
