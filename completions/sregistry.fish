@@ -172,7 +172,7 @@ complete -c sregistry -s h -l help -d 'print help'
 complete -c sregistry -l version -d 'print the version'
 
 # pull
-complete -c sregistry -n '__sregistry_in pull' -s o -l output -r -F -d 'name of the file'
+complete -c sregistry -n '__sregistry_in pull' -s o -l output -r -F -d 'name of the file; default lab-tool-1.0.sif, with a scheme tool_1.0.sif'
 complete -c sregistry -n '__sregistry_in pull' -l dir -x -a '(__fish_complete_directories)' -d 'directory of the files'
 complete -c sregistry -n '__sregistry_in pull' -s F -l force -d 'replace a file that holds something else'
 complete -c sregistry -n '__sregistry_in pull' -l from-file -r -F -d 'references from a file, one a line; - is standard input'
@@ -296,7 +296,7 @@ complete -c sregistry -n '__sregistry_in serve' -l allow-host -x -d 'a further n
 complete -c sregistry -n '__sregistry_in serve' -l check -d 'find and mend what a crash or a full disk left; do not serve'
 complete -c sregistry -n '__sregistry_in serve' -l dry-run -d 'with --check: only say it'
 complete -c sregistry -n '__sregistry_after serve' -a '(printf \'%s\\t%s\\n\' user \'add, list, remove\' freeze \'keep a tag as it is\' unfreeze \'let a tag change again\')'
-complete -c sregistry -n '__sregistry_after serve user' -a '(printf \'%s\\t%s\\n\' add \'add a user; the token is told this once\' list \'show who may push\' remove \'forget a user\')'
+complete -c sregistry -n '__sregistry_after serve user' -a '(printf \'%s\\t%s\\n\' add \'add a user; the token is shown only now\' list \'show who may push\' remove \'forget a user\')'
 complete -c sregistry -n '__sregistry_after serve freeze' -a '(__sregistry_find reference)'
 complete -c sregistry -n '__sregistry_after serve unfreeze' -a '(__sregistry_find reference)'
 
@@ -315,6 +315,6 @@ complete -c sregistry -n '__sregistry_after help' -a '(printf \'%s\\t%s\\n\' pul
 complete -c sregistry -n '__sregistry_after help cache' -a '(printf \'%s\\t%s\\n\' path \'print its directory\' list \'show what is in it\' verify \'hash everything; what is damaged is removed\' prune \'remove what was not used for long\' clean \'remove everything\')'
 complete -c sregistry -n '__sregistry_after help remote' -a '(printf \'%s\\t%s\\n\' add \'keep a registry under a name of yours\' list \'show the remotes, and which is active\' use \'make a remote the default registry\' remove \'forget a remote\' login \'check and keep a token\' logout \'forget a token\' status \'say whether it answers, and who is logged in\' get-login-password \'print the password of a library\\\'s own OCI registry\')'
 complete -c sregistry -n '__sregistry_after help serve' -a '(printf \'%s\\t%s\\n\' user \'add, list, remove\' freeze \'keep a tag as it is\' unfreeze \'let a tag change again\')'
-complete -c sregistry -n '__sregistry_after help serve user' -a '(printf \'%s\\t%s\\n\' add \'add a user; the token is told this once\' list \'show who may push\' remove \'forget a user\')'
+complete -c sregistry -n '__sregistry_after help serve user' -a '(printf \'%s\\t%s\\n\' add \'add a user; the token is shown only now\' list \'show who may push\' remove \'forget a user\')'
 complete -c sregistry -n '__sregistry_after help collection' -a '(printf \'%s\\t%s\\n\' create \'make a collection, at the default registry or library://HOST\')'
 complete -c sregistry -n '__sregistry_after help completion' -a '(printf \'%s\\t%s\\n\' bash \'the script for bash\' zsh \'the script for zsh\' fish \'the script for fish\')'

@@ -199,7 +199,7 @@ export interface StoreClient {
   freeze(reference: string, options?: CallOptions): Promise<string>;
   unfreeze(reference: string, options?: CallOptions): Promise<string>;
   users(options?: CallOptions): Promise<readonly UserEntry[]>;
-  /** The token is told this once. */
+  /** The token is given only now. */
   addUser(name: string, options?: CallOptions): Promise<NewUser>;
   /** @returns how many users are left. */
   removeUser(name: string, options?: CallOptions): Promise<number>;

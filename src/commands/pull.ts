@@ -26,7 +26,10 @@ export const pull = defineVerb<Input>({
     { name: "[reference...]", description: "what to pull; FILE REFERENCE is understood as Singularity's order" },
   ],
   options: [
-    { flags: "-o, --output <file>", description: "name of the file" },
+    {
+      flags: "-o, --output <file>",
+      description: "name of the file; default lab-tool-1.0.sif, with a scheme tool_1.0.sif",
+    },
     {
       flags: "--name <file>",
       description: "as --output, as the old client spells it",

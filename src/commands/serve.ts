@@ -51,7 +51,7 @@ interface Input {
 }
 
 const ACTIONS: readonly ActionSpec[] = [
-  { name: "user add", usage: "NAME", description: "add a user; the token is told this once" },
+  { name: "user add", usage: "NAME", description: "add a user; the token is shown only now" },
   { name: "user list", description: "show who may push" },
   { name: "user remove", usage: "NAME", description: "forget a user" },
   { name: "freeze", usage: "NAME:TAG", description: "keep a tag as it is", takes: ["reference"] },
@@ -169,7 +169,7 @@ async function act(services: Services, action: Action, { flags, terminal }: Cont
       return;
     case "user-add": {
       const user = await addUser(services, action.name);
-      call.log.info(`the token of ${user.name}, which is told this once:`);
+      call.log.info(`the token of ${user.name}, which is shown only now:`);
       return flags.structured ? terminal.document({ user }) : terminal.line(user.token);
     }
     case "user-list": {

@@ -34,7 +34,7 @@ export const SERVE_USER_ADD = answer({
   command: "serve user add",
   says: "a user that was made",
   fields: {
-    user: object("the user", { name: text("the user's name"), token: text("the token, told this once: a secret") }),
+    user: object("the user", { name: text("the user's name"), token: text("the token, shown only now: a secret") }),
   },
 });
 
