@@ -10,7 +10,7 @@ import type { Task } from "../call.ts";
 import { systemCode } from "../errors.ts";
 import { abortError } from "../http/network-error.ts";
 import { digestAlgorithm, finishDigest } from "../reference/digest.ts";
-import { diskError, present, readError, syncDirectory } from "../transfer/disk.ts";
+import { diskError, present, readError, removeUnfinished, syncDirectory } from "../transfer/disk.ts";
 import { giveName } from "../transfer/give-name.ts";
 import { alreadyThere } from "../transfer/target.ts";
 import type { Entry } from "./entries.ts";
@@ -44,7 +44,7 @@ export async function copyOut(copy: CopyOut): Promise<boolean> {
     if (systemCode(error) === "EEXIST") throw alreadyThere(target);
     throw diskError(target, error);
   } finally {
-    if (temporary !== entry.path) await present(unlink(temporary));
+    if (temporary !== entry.path) await removeUnfinished(temporary);
   }
 }
 

@@ -4,10 +4,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, open, readlink, realpath, rename, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, open, readlink, realpath, rename } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
-import { diskError, present, syncDirectory } from "./disk.ts";
+import { diskError, present, removeUnfinished, syncDirectory } from "./disk.ts";
 
 export interface AtomicWrite {
   /** Permission bits, given those of the file that is replaced (undefined: a new file). Default: kept, 0600 when new. */
@@ -34,7 +34,7 @@ export async function writeFileAtomic(path: string, content: string, options: At
     await rename(temporary, target);
     if (options.durable !== false) await syncDirectory(dirname(target));
   } catch (error) {
-    await present(unlink(temporary));
+    await removeUnfinished(temporary);
     throw diskError(path, error);
   }
 }

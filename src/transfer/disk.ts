@@ -1,6 +1,6 @@
 /** What the file system says while images are read and written, as errors that name the place and the way out. */
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { shellWord } from "../shell-word.ts";
@@ -81,6 +81,15 @@ export async function present<T>(work: Promise<T>): Promise<T | undefined> {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
+  }
+}
+
+/** Removes what a failed write may have left. A read-only file system refuses even when there is nothing: nothing was made. */
+export async function removeUnfinished(path: string): Promise<void> {
+  try {
+    await present(unlink(path));
+  } catch (error) {
+    if (systemCode(error) !== "EROFS") throw error;
   }
 }
 

@@ -7,7 +7,7 @@ import { type FileHandle, link, open, readFile, rename, stat, unlink } from "nod
 import { setTimeout as sleep } from "node:timers/promises";
 import { SregistryError, systemCode } from "../errors.ts";
 import { orAborted } from "../http/abortable.ts";
-import { diskError, present } from "./disk.ts";
+import { diskError, present, removeUnfinished } from "./disk.ts";
 import { decodeOwner, lifeOf, newOwner, type Owner, ownerWords } from "./owner.ts";
 
 export interface LockOptions<T = never> {
@@ -98,7 +98,7 @@ async function openClaim(path: string, claim: string, owner: Owner): Promise<Fil
     await rewrite(file, owner);
     return file;
   } catch (error) {
-    await present(unlink(claim));
+    await removeUnfinished(claim);
     throw diskError(path, error);
   }
 }

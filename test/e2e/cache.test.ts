@@ -243,6 +243,48 @@ it("a copy that a full disk has no room for is exit 7, names the directory, and 
   }
 });
 
+it("a file system that is read-only is exit 7 and no internal error: of a cache, of remote.yaml, of our configuration", async ({
+  skip,
+}) => {
+  const fixed = user.path("fixed");
+  await mkdir(fixed);
+  const mounted = await execute("mount", ["-t", "tmpfs", "tmpfs", fixed]).then(
+    () => true,
+    () => false,
+  );
+  if (!mounted) return skip("no tmpfs can be mounted here");
+  try {
+    for (const name of ["cache", "sregistry"]) await mkdir(join(fixed, name));
+    await execute("mount", ["-o", "remount,ro", fixed]);
+    const refused = (what: string) => ({
+      status: 7,
+      stdout: "",
+      stderr: expect.stringMatching(
+        `^error: ${fixed}/${what}.* cannot be written: the file system is read-only\nhint: `,
+      ),
+    });
+    const env = {
+      SREGISTRY_CACHEDIR: join(fixed, "cache"),
+      SINGULARITY_CONFIGDIR: fixed,
+      XDG_CONFIG_HOME: fixed,
+    };
+    expect(await user.run(["-q", "get", reference], { env })).toEqual(refused("cache/"));
+    expect(
+      await user.run(["-q", "remote", "add", "--no-login", "lab", "https://library.example.org"], { env }),
+    ).toEqual(refused(".remote.yaml.lock"));
+    expect(await user.run(["-q", "remote", "add", "oc", "oras://127.0.0.1:9/x"], { env })).toEqual(
+      refused("sregistry/.config.yaml.lock"),
+    );
+    expect(await run("-q", "pull", "-o", join(fixed, "x.sif"), reference)).toEqual({
+      status: 7,
+      stdout: "",
+      stderr: expect.stringContaining("the file system is read-only"),
+    });
+  } finally {
+    await execute("umount", [fixed]);
+  }
+});
+
 it("a directory beside is read and never written: by digest, and by size among plain files", async () => {
   const aside = user.path("site");
   await mkdir(aside);
