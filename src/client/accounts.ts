@@ -79,7 +79,7 @@ export async function loginRemote(
 ): Promise<{ readonly path: string }> {
   const { libraries, config } = services;
   const front = await libraries.frontOf(remote);
-  const { services: offered, library } = await libraries.speaks(front, true);
+  const { services: offered, library } = await libraries.speaks(front, { fresh: true });
   const service = offered.token ?? library;
   const transport =
     service === undefined
@@ -135,7 +135,7 @@ export async function remoteStatus(services: Services, name: string | undefined,
   requireRemote(await libraries.remotes(), remote);
   call.log.info(name === undefined ? "Checking status of default remote." : `Checking status of remote: ${remote}`);
   const front = await libraries.frontOf(remote);
-  const spoken = await libraries.speaks(front, true);
+  const spoken = await libraries.speaks(front, { fresh: true });
   const { services: offered, library } = spoken;
   const all = library === undefined ? offered : { ...offered, library };
   if (Object.keys(all).length === 0) throw noLibrary(front, spoken);

@@ -13,7 +13,7 @@ import { whoAmI } from "../remote/account.ts";
 import { tokenMayGo } from "../remote/discovery.ts";
 import { requireRemote } from "../remote/edit.ts";
 import { loadOldClient, type OldClientSettings } from "../remote/old-client.ts";
-import { type Spoken, whatSpeaks } from "../remote/probe.ts";
+import { type ProbeOptions, type Spoken, whatSpeaks } from "../remote/probe.ts";
 import { loadRemotes, type Remotes } from "../remote/remotes.ts";
 import { remoteBase } from "../remote/schema.ts";
 import { FORM } from "../version.ts";
@@ -38,7 +38,7 @@ export interface Libraries {
   /** A Singularity Registry Server that a login is known for; undefined for any other host. */
   shub(host: Host): Promise<SregistryEndpoint | undefined>;
   /** What is at an address; remembered for a day. `fresh`: asked all the same. */
-  speaks(front: URL, fresh?: boolean): Promise<Spoken>;
+  speaks(front: URL, how?: Pick<ProbeOptions, "fresh" | "retry">): Promise<Spoken>;
   remotes(): Promise<Remotes>;
   /** remote.yaml was changed: it is read anew. */
   changed(): void;
@@ -72,10 +72,10 @@ export function createLibraries(options: LibrariesOptions): Libraries {
   };
   const settings = once(async () => settingsOf(options, await remotes(), await oldClient()));
 
-  async function speaks(front: URL, fresh = false): Promise<Spoken> {
+  async function speaks(front: URL, how: Pick<ProbeOptions, "fresh" | "retry"> = {}): Promise<Spoken> {
     transports.settle(front);
     const memo = join(cache, "endpoints.json");
-    return whatSpeaks(transports.make(parseHost(front.host)), front, { signal, log, memo, fresh });
+    return whatSpeaks(transports.make(parseHost(front.host)), front, { signal, log, memo, ...how });
   }
 
   async function settleDefault(): Promise<DefaultRegistry> {

@@ -107,7 +107,9 @@ async function keyservers(
     return { keyservers };
   }
   try {
-    const { services: offered } = await services.libraries.speaks(await services.libraries.frontOf(active));
+    const front = await services.libraries.frontOf(active);
+    // The list is there without the answer: nobody waits for tries that will fail too.
+    const { services: offered } = await services.libraries.speaks(front, { retry: "never" });
     const uri = offered.keyserver?.href.replace(/\/$/, "");
     if (uri === undefined) return unknown("the active remote does not say");
     return { keyservers: [{ uri, global: system, insecure: false, order: 1, active: true }] };

@@ -20,6 +20,8 @@ export interface Services {
 export interface AskOptions {
   readonly signal: AbortSignal;
   readonly log?: Log;
+  /** `never`: for what is worth one try only. Default `safe`. */
+  readonly retry?: "safe" | "never";
 }
 
 /** Milliseconds, as SingularityCE waits. */
@@ -36,14 +38,14 @@ export const NOT_HERE: readonly number[] = [400, 401, 404, 405, 406, 410];
 export async function discover(
   transport: Transport,
   front: URL,
-  { signal, log = silentLog }: AskOptions,
+  { signal, log = silentLog, retry = "safe" }: AskOptions,
 ): Promise<Services | undefined> {
   const response = await transport.send({
     method: "GET",
     url: below(front, "assets/config/config.prod.json"),
     accept: [200, 403, ...NOT_HERE],
     auth: { kind: "none" },
-    retry: "safe",
+    retry,
     headersTimeout: PATIENCE,
     signal,
   });

@@ -30,6 +30,8 @@ export interface ProbeOptions {
   readonly memo: string;
   /** Ask, whatever is remembered: after an address was put right. */
   readonly fresh?: boolean;
+  /** `never`: for what is worth one try only. Default `safe`. */
+  readonly retry?: "safe" | "never";
   /** Unix time in milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -130,9 +132,9 @@ async function speaksOci(transport: Transport, front: URL, options: ProbeOptions
   return response.status === 401 && (named || challenged);
 }
 
-function get(transport: Transport, url: URL, { signal }: ProbeOptions): Promise<HttpResponse> {
+function get(transport: Transport, url: URL, { signal, retry = "safe" }: ProbeOptions): Promise<HttpResponse> {
   const accept = [200, 403, ...NOT_HERE];
-  return transport.send({ method: "GET", url, accept, auth: { kind: "none" }, retry: "safe", signal });
+  return transport.send({ method: "GET", url, accept, auth: { kind: "none" }, retry, signal });
 }
 
 async function recall(memo: string, front: URL, now: number): Promise<Spoken | undefined> {

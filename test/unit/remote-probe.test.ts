@@ -215,3 +215,10 @@ it("works without a memo where nothing can be written", async () => {
   expect(await spoken()).toBe("library / (2)");
   expect(await spoken()).toBe("library / (2)");
 });
+
+it("what is optional and cannot be reached is asked for once, and no seconds are waited through", async () => {
+  server.on({ method: "GET", path: /config\.prod\.json$/ }, reply(503));
+  const asked = whatSpeaks(client, server.url, { signal, memo, retry: "never" });
+  expect(await failureOf(asked)).toMatchObject({ code: "SERVER_ERROR" });
+  expect(server.requests.length).toBe(1);
+});
