@@ -110,3 +110,13 @@ it("the store says so to local pushes and deletions as well", async () => {
   const digest = index?.tags.get(tag("1.0"))?.digest;
   await expect(repository.deleteManifest(digest ?? digestOf(""))).rejects.toMatchObject(expected);
 });
+
+it("a deletion of a frozen tag is not advised to push under another tag", async () => {
+  await using server = await testServer();
+  const { other } = await withFrozen(server);
+  const repository = at(server);
+  const thaw = "on the registry's machine: sregistry serve unfreeze lab/tool:1.0";
+  await expect(repository.deleteTag(tag("1.0"))).rejects.toMatchObject({ hint: thaw });
+  const push = { bytes: Buffer.from(other), contentType: undefined, tags: [tag("1.0")] };
+  await expect(repository.putManifest(push)).rejects.toMatchObject({ hint: `push under another tag; ${thaw}` });
+});

@@ -12,11 +12,12 @@ export function requireThawed(
   digest: Digest | undefined,
 ): void {
   const frozen = wanted.find((tag) => tags.get(tag)?.frozen === true && tags.get(tag)?.digest !== digest);
-  if (frozen !== undefined) throw frozenError(path, frozen);
+  if (frozen !== undefined) throw frozenError(path, frozen, digest === undefined ? "" : "push under another tag; ");
 }
 
-export function frozenError(path: RepoPath, tag: Tag): SregistryError {
+/** `instead`: what else would do. A tag that was to be deleted has no other way. */
+export function frozenError(path: RepoPath, tag: Tag, instead = ""): SregistryError {
   return new SregistryError("CONFLICT", `${path}:${tag} is frozen`, {
-    hint: `push under another tag; on the registry's machine: sregistry serve unfreeze ${path}:${tag}`,
+    hint: `${instead}on the registry's machine: sregistry serve unfreeze ${path}:${tag}`,
   });
 }
