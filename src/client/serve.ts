@@ -10,6 +10,7 @@ import { Secret } from "../secret.ts";
 import { imagePath } from "../server/image-path.ts";
 import { createRegistryServer } from "../server/server.ts";
 import { openUsers } from "../server/users.ts";
+import { shellWord } from "../shell-word.ts";
 import type { Services } from "./services.ts";
 
 export type { CheckReport } from "../registry/local/check.ts";
@@ -60,7 +61,10 @@ async function readTokens(file: string): Promise<readonly Secret[]> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    throw new SregistryError("USAGE", `--token-file ${file} cannot be read`, { cause });
+    throw new SregistryError("USAGE", `--token-file ${file} cannot be read`, {
+      hint: `ls -l ${shellWord(file)}`,
+      cause,
+    });
   }
   const tokens = text
     .split("\n")

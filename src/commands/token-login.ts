@@ -4,6 +4,7 @@ import { loginRemote, tokenOf, tokenPage } from "../client/accounts.ts";
 import type { Context } from "../context.ts";
 import { SregistryError } from "../errors.ts";
 import type { Secret } from "../secret.ts";
+import { shellWord } from "../shell-word.ts";
 import type { Flags, OptionSpec } from "./verb.ts";
 
 export interface TokenInput {
@@ -68,6 +69,9 @@ async function readTokenFile(file: string): Promise<string> {
   try {
     return (await readFile(file, "utf8")).split(/\r?\n/, 1)[0] ?? "";
   } catch (cause) {
-    throw new SregistryError("USAGE", `--token-file ${file} cannot be read`, { cause });
+    throw new SregistryError("USAGE", `--token-file ${file} cannot be read`, {
+      hint: `ls -l ${shellWord(file)}`,
+      cause,
+    });
   }
 }

@@ -285,3 +285,12 @@ it("a directory that was removed under a job is no internal error", async () => 
     stderr: "error: the current directory is not there any more\nhint: cd, and again\n",
   });
 });
+
+it("a token file that cannot be read comes with the command that shows why", async () => {
+  await ok(user.run(["remote", "add", "--no-login", "--insecure", "away", "127.0.0.1:9"]));
+  for (const verb of [["serve"], ["remote", "login", "away"]]) {
+    const run = await user.run([...verb, "--token-file", "no such file"]);
+    expect(run).toMatchObject({ status: 2, stdout: "" });
+    expect(run.stderr).toMatch(/^error: --token-file .*no such file cannot be read\nhint: ls -l '.*no such file'\n$/);
+  }
+});
