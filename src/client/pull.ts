@@ -156,8 +156,9 @@ async function download(
   return { digest, size, outcome, transferred, verified: image.digest !== undefined };
 }
 
-/** Absolute: where the image will be. */
+/** Absolute: where the image will be. An output that ends in a slash is a directory. */
 export function targetPath(cwd: string, { reference, output, directory }: PullInput): string {
-  const name = output ?? pullFileName(reference);
+  const named = output !== undefined && !output.endsWith("/");
+  const name = named ? output : join(output ?? "", pullFileName(reference));
   return resolvePath(cwd, directory === undefined ? name : join(directory, name));
 }

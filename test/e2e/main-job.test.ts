@@ -1,7 +1,7 @@
 /** The built program as a user meets it: whole outputs, exit statuses, files. */
 
 import { createHash } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -43,6 +43,21 @@ describe("on the embedded registry", () => {
     expect(old).toEqual(short);
     expect(old.stdout).toMatch(/^dinosaur\/tacos:delicious\n {2}environment:\n/);
     expect(old.stdout).toContain("  deffile:\n");
+  });
+
+  it("puts a pull whose -o ends in a slash into that directory, and makes no file of its name", async () => {
+    await user.run(["push", "-q", TINY, "lab/slash:1"]);
+    expect(await user.run(["pull", "-q", "-o", "images/", "lab/slash:1"])).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: `error: there is no directory ${user.path("images")}\nhint: mkdir -p ${user.path("images")}\n`,
+    });
+    await mkdir(user.path("images"));
+    expect(await user.run(["pull", "-q", "-o", "images/", "lab/slash:1"])).toEqual({
+      status: 0,
+      stdout: `${user.path("images", "lab-slash-1.sif")}\n`,
+      stderr: "",
+    });
   });
 
   it("leaves a file alone that holds the right bytes, and one that holds others", async () => {
