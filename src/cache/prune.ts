@@ -1,7 +1,7 @@
 /** Room: entries that nobody used for long, and what processes left that are gone. */
 import { rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { diskError, present } from "../transfer/disk.ts";
+import { diskError, present, removeUnfinished } from "../transfer/disk.ts";
 import { textOf } from "../transfer/lock.ts";
 import { decodeOwner, lifeOf } from "../transfer/owner.ts";
 import type { Cache } from "./cache.ts";
@@ -109,7 +109,7 @@ async function timeThere(directory: string): Promise<number | undefined> {
   } catch (error) {
     throw diskError(probe, error);
   } finally {
-    await present(unlink(probe));
+    await removeUnfinished(probe);
   }
 }
 

@@ -7,7 +7,7 @@ import type { PlacedReference } from "../reference/reference.ts";
 import type { ImageInfo, Registry } from "../registry/registry.ts";
 import { sizedReader } from "../transfer/registry-reader.ts";
 import { ahead } from "./copy-together.ts";
-import type { EmptyCollection, ListEntry } from "./list.ts";
+import { type EmptyCollection, type ListEntry, ODD_IMAGE } from "./list.ts";
 import type { ListRow } from "./list-columns.ts";
 import { imageMetadata } from "./metadata.ts";
 import type { Services } from "./services.ts";
@@ -51,7 +51,7 @@ const NOTHING: Facts = {
 
 /** An image's own oddity, or rights: the next one may be in order. A network that is down is nobody's oddity. */
 const ODD: readonly ErrorCode[] = [
-  ...(["IMAGE_INVALID", "UNSUPPORTED", "INTEGRITY", "REPLY_INVALID", "NOT_FOUND"] as const),
+  ...ODD_IMAGE,
   ...(["UNAUTHORIZED", "FORBIDDEN", "REFUSED", "SERVER_ERROR"] as const),
 ];
 

@@ -5,7 +5,7 @@ import type { ImageMetadata } from "../image/metadata.ts";
 import { formatReference } from "../reference/format.ts";
 import { matches, type Pattern } from "../reference/pattern.ts";
 import type { PlacedReference, RepoPath } from "../reference/reference.ts";
-import { capability, type ImageInfo, type Registry } from "../registry/registry.ts";
+import { capability, type ImageInfo, type Registry, SHORTEST_SEARCH } from "../registry/registry.ts";
 import { imageMetadata } from "./metadata.ts";
 import { withTag } from "./placement.ts";
 import type { Placement, Services } from "./services.ts";
@@ -77,6 +77,9 @@ async function emptyCollections(registry: Registry, pattern: Pattern, call: Call
   return all.filter((name) => matches(pattern, name));
 }
 
+/** An oddity of one image: the next one may be in order. */
+export const ODD_IMAGE = ["IMAGE_INVALID", "UNSUPPORTED", "INTEGRITY", "REPLY_INVALID", "NOT_FOUND"] as const;
+
 /**
  * As `describe`; undefined, with a warning, for what is no SIF or is damaged: one odd image must not hide the others.
  * One that was asked for by its own tag or digest fails.
@@ -90,8 +93,7 @@ export async function describeOne(
   try {
     return await describe(services, entry, call);
   } catch (error) {
-    const odd = isCode(error, "IMAGE_INVALID", "UNSUPPORTED", "INTEGRITY", "REPLY_INVALID", "NOT_FOUND");
-    if (pattern.selector !== undefined || !odd) throw error;
+    if (pattern.selector !== undefined || !isCode(error, ...ODD_IMAGE)) throw error;
     call.log.warn(`${entry.name} is left out: ${error.message}`);
     return undefined;
   }
@@ -133,9 +135,6 @@ async function* repositories(
     yield* searched(registry, word, pattern, call);
   }
 }
-
-/** Characters that a library wants to search for. */
-const SHORTEST_SEARCH = 3;
 
 /** Sylabs cloud lists nothing, and finds by a part of the name. */
 async function* searched(registry: Registry, word: string, pattern: Pattern, call: Call): AsyncGenerator<RepoPath> {

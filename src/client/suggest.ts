@@ -11,7 +11,7 @@ import { formatReference, repositoryName } from "../reference/format.ts";
 import { isRepoPath } from "../reference/name.ts";
 import { parseReference } from "../reference/parse.ts";
 import type { PlacedReference, RepoPath, Tag } from "../reference/reference.ts";
-import type { Registry } from "../registry/registry.ts";
+import { type Registry, SHORTEST_SEARCH } from "../registry/registry.ts";
 import { withTag } from "./placement.ts";
 import type { Placement, Services } from "./services.ts";
 import { choice, insteadOfPath, insteadOfTag, some } from "./suggest-names.ts";
@@ -111,9 +111,6 @@ async function tagsThere(registry: Registry, path: RepoPath, call: Call): Promis
     throw error;
   }
 }
-
-/** Characters that a library wants to search for. */
-const SHORTEST_SEARCH = 3;
 
 async function pathsThere(registry: Registry, path: RepoPath, call: Call): Promise<readonly string[]> {
   const { repositories, search } = registry.can;

@@ -1,9 +1,9 @@
 /** The page of `list --usage --html`, written beside its name and then given it. */
 import { randomUUID } from "node:crypto";
-import { lstat, rename, unlink } from "node:fs/promises";
+import { lstat, rename } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { isCode, SregistryError, systemCode } from "../errors.ts";
-import { diskError, present, syncDirectory } from "../transfer/disk.ts";
+import { diskError, present, removeUnfinished, syncDirectory } from "../transfer/disk.ts";
 import { giveName } from "../transfer/give-name.ts";
 import { createOwn } from "../transfer/own-file.ts";
 import { requireDirectory, requireWritable } from "../transfer/target.ts";
@@ -47,7 +47,7 @@ export async function writePage({ path, force }: PageTarget, text: string): Prom
     if (systemCode(error) === "EEXIST" || isCode(error, "CONFLICT")) throw alreadyThere(path);
     throw diskError(path, error);
   } finally {
-    await present(unlink(temporary));
+    await removeUnfinished(temporary);
   }
 }
 

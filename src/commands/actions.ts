@@ -1,7 +1,7 @@
 /** Verbs whose first words say what to do: `remote add`, `cache prune`. */
 import { SregistryError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import type { ActionSpec, AnyVerb, Flags } from "./verb.ts";
+import { type ActionSpec, type AnyVerb, type Flags, flagName } from "./verb.ts";
 
 /** `words`: what was typed behind the verb. `kind`: what the verb's actions are. */
 export function unknownAction(
@@ -25,12 +25,13 @@ export function unknownAction(
 export function requireOwnFlags(verb: string, spec: AnyVerb, words: readonly string[], flags: Flags): void {
   const action = actionOf(spec, words);
   if (action === undefined) return;
-  for (const { flags: notation, actions } of spec.options) {
-    const [flag = ""] = /--[a-z-]+/.exec(notation) ?? [];
-    if (actions === undefined || actions.includes(action.name) || !flags.typed(flag.slice(2))) continue;
+  for (const option of spec.options) {
+    const { actions } = option;
+    const flag = flagName(option);
+    if (actions === undefined || actions.includes(action.name) || !flags.typed(flag)) continue;
     const those =
       actions.length === 0 ? `sregistry ${verb} alone` : actions.map((one) => `sregistry ${verb} ${one}`).join(" and ");
-    throw new SregistryError("USAGE", `sregistry ${verb} ${action.name} takes no ${flag}: it goes with ${those}`, {
+    throw new SregistryError("USAGE", `sregistry ${verb} ${action.name} takes no --${flag}: it goes with ${those}`, {
       hint: `sregistry help ${verb} ${action.name}`,
     });
   }

@@ -86,6 +86,9 @@ export interface DeleteResult {
   readonly deleted: readonly string[];
 }
 
+/** Characters that a library wants to search for. */
+export const SHORTEST_SEARCH = 3;
+
 export interface SearchOptions {
   /** Go architecture; undefined: all that the endpoint knows. */
   readonly architecture?: string;

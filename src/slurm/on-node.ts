@@ -1,12 +1,12 @@
 /** What is done on one node, by the program itself: see nodes.ts, which sends it there. */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { access, copyFile, type FileHandle, open, rename, statfs, unlink } from "node:fs/promises";
+import { access, copyFile, type FileHandle, open, rename, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SregistryError, systemCode } from "../errors.ts";
 import { digestAlgorithm } from "../reference/digest.ts";
 import { shellWord } from "../shell-word.ts";
-import { diskError, present, readError, syncDirectory } from "../transfer/disk.ts";
+import { diskError, present, readError, removeUnfinished, syncDirectory } from "../transfer/disk.ts";
 import { giveName } from "../transfer/give-name.ts";
 import { digestOfFile } from "../transfer/hash-file.ts";
 import { lookAtTarget, requireDirectory, requireWritable } from "../transfer/target.ts";
@@ -49,7 +49,7 @@ async function requireRoom(directory: string, size: number): Promise<void> {
 async function copy(errand: Errand, signal: AbortSignal): Promise<State> {
   const { source = "" } = errand;
   const temporary = `${errand.temporary}.${randomUUID()}`;
-  await present(unlink(errand.temporary));
+  await removeUnfinished(errand.temporary);
   if ((await look(errand, signal)) === "right") return "right";
   try {
     await access(source, constants.R_OK);
@@ -59,7 +59,7 @@ async function copy(errand: Errand, signal: AbortSignal): Promise<State> {
   try {
     await copyFile(source, temporary);
   } catch (error) {
-    await present(unlink(temporary));
+    await removeUnfinished(temporary);
     throw diskError(temporary, error);
   }
   return await place({ ...errand, temporary }, signal);
@@ -80,15 +80,15 @@ async function place(errand: Errand, signal: AbortSignal): Promise<State> {
       await file.close();
     }
     await (force ? rename(temporary, target) : giveName(temporary, target));
-    await present(unlink(temporary));
+    await removeUnfinished(temporary);
     await syncDirectory(dirname(target));
     return "placed";
   } catch (error) {
     if (["EEXIST", "ENOENT"].includes(systemCode(error) ?? "")) {
-      await present(unlink(temporary));
+      await removeUnfinished(temporary);
       return await requireThere(errand, signal);
     }
-    await present(unlink(temporary));
+    await removeUnfinished(temporary);
     throw diskError(target, error);
   }
 }
@@ -120,6 +120,6 @@ async function modeOfNew(path: string): Promise<number> {
     return (await file.stat()).mode & 0o777;
   } finally {
     await file.close();
-    await present(unlink(path));
+    await removeUnfinished(path);
   }
 }

@@ -2,6 +2,7 @@
 
 import { EXIT_MEANINGS } from "../../exit-status.ts";
 import { GLOBAL_OPTIONS } from "../globals.ts";
+import { flagName } from "../verb.ts";
 import { ALIASES, VARIABLES } from "./environment.ts";
 import { flagRows } from "./flag-rows.ts";
 import { Screen } from "./layout.ts";
@@ -29,7 +30,7 @@ const FLAG_GROUPS: Readonly<Record<string, readonly string[]>> = {
 
 function flagsScreen(columns: number): string {
   const screen = new Screen(columns).text("Every verb takes these, before or behind its name.");
-  const named = new Map(GLOBAL_OPTIONS.map((spec) => [/--([a-z-]+)/.exec(spec.flags)?.[1] ?? "", spec]));
+  const named = new Map(GLOBAL_OPTIONS.map((spec) => [flagName(spec), spec]));
   for (const [heading, names] of Object.entries(FLAG_GROUPS)) {
     screen.rows(heading, flagRows(names.flatMap((name) => named.get(name) ?? [])));
     for (const name of names) named.delete(name);
